@@ -1,0 +1,1 @@
+"""The faces: the command line now, pages and reports later."""

@@ -1,0 +1,326 @@
+"""Documents as Vietnamese tables for people (Rich). JSON never passes through here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from messages import GRADE_STATUS_LABELS, PROVENANCE_LABELS, STATUS_LABELS, fmt
+
+STATUS_OF_FILE = {"loaded": "[green]đã nạp[/]", "duplicate": "đã có", "rejected": "[red]từ chối[/]"}
+VERDICTS = {"pass": "[green]đạt[/]", "quarantine": "[yellow]giữ dòng[/]", "reject": "[red]từ chối[/]"}
+
+
+def console() -> Console:
+    """Return a console on stdout, as wide as the terminal (100 columns when there is none)."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+
+
+@contextmanager
+def progress(title: str, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a progress bar on stderr; yields (what, done, of)."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        TextColumn("{task.fields[title]}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("{task.description}"), console=Console(stderr=True), disable=quiet or not sys.stderr.isatty(), transient=True,
+    )  # fmt: skip
+    with bar:
+        task = bar.add_task("", total=None, title=title)
+
+        def advance(what: str, done: int, of: int) -> None:
+            bar.update(task, description=what[:60], completed=done, total=of)
+
+        yield advance
+
+
+def _escape(text: object) -> str:
+    from rich.markup import escape
+
+    return escape(str(text)) if text not in (None, "") else "–"
+
+
+def _when(text: str) -> str:
+    """Return an ISO instant as read in Việt Nam."""
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    return fmt.moment(datetime.fromisoformat(text).astimezone(ZoneInfo("Asia/Ho_Chi_Minh")))
+
+
+def _points(value: Any) -> str:
+    return "–" if value is None else fmt.points(value)
+
+
+def _table(title: str, *columns: str | tuple[str, str]) -> Table:
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    for column in columns:
+        name, justify = column if isinstance(column, tuple) else (column, "left")
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    return table
+
+
+def ingested(document: dict[str, Any]) -> None:
+    """Files with verdict and counts, then what is wrong."""
+    out = console()
+    table = _table(
+        "Kết quả nạp tệp",
+        "Tệp",
+        "Loại",
+        "Kết quả",
+        ("Đọc", "right"),
+        ("Nhận", "right"),
+        ("Giữ lại", "right"),
+        ("Không đổi", "right"),
+    )
+    for file in document["files"]:
+        table.add_row(
+            _escape(file["path"].rsplit("/", 1)[-1]), _escape(file["source"]), STATUS_OF_FILE[file["status"]],
+            fmt.count(file["rows_read"]), fmt.count(file["rows_accepted"]), fmt.count(file["rows_quarantined"]),
+            fmt.count(file["rows_unchanged"]),
+        )  # fmt: skip
+    out.print(table)
+    for file in document["files"]:
+        name = _escape(file["path"].rsplit("/", 1)[-1])
+        if file["message"]:
+            out.print(f"• {name}: {_escape(file['message'])}")
+        for warning in file["warnings"]:
+            out.print(f"  [yellow]Lưu ý[/] {name}: {_escape(warning)}")
+        for entry in file["quarantine"][:10]:
+            out.print(
+                f"  {name}, dòng {entry['row']}, cột «{_escape(entry['column'])}»: {_escape(rule_text(entry['rule']))} ({_escape(entry['key'])})"
+            )
+        if len(file["quarantine"]) > 10:
+            out.print(f"  … còn {len(file['quarantine']) - 10} dòng nữa; xem «cchc quarantine list»")
+
+
+def rule_text(rule: str) -> str:
+    """Return a quarantine rule in words."""
+    from messages.quality import RULES
+
+    return RULES.get(rule, rule)
+
+
+def drafted(document: dict[str, Any]) -> None:
+    """The YAML as it is, fit for a file; notes go to stderr."""
+    sys.stdout.write(document["yaml"])
+    for note in document["notes"]:
+        print(f"# {note}", file=sys.stderr)
+
+
+def contracts(document: dict[str, Any]) -> None:
+    table = _table("Hợp đồng", "Tên", "Nguồn", "Bảng", "Mô tả", "Ở đâu")
+    for row in document["contracts"]:
+        table.add_row(row["name"], row["source"], row["table"], _escape(row["label"]), row["origin"])
+    console().print(table)
+
+
+def measures(document: dict[str, Any]) -> None:
+    """One block per commune."""
+    out = console()
+    out.print(f"Tính đến {_when(document['as_of'])} · định nghĩa trễ hạn: {document['definition_version']}")
+    table = _table(
+        "Số đo",
+        "Xã",
+        "Số đo",
+        ("Tử số", "right"),
+        ("Mẫu số", "right"),
+        ("Giá trị", "right"),
+        ("Thiếu", "right"),
+    )
+    for row in document["measures"]:
+        share = row["denominator"] is not None and row["value"] is not None
+        value = fmt.percent(row["value"]) if share else "" if row["value"] is not None else "chưa có số liệu"
+        table.add_row(
+            _escape(row["name"]), row["measure"], "–" if row["numerator"] is None else fmt.count(row["numerator"]),
+            "–" if row["denominator"] is None else fmt.count(row["denominator"]), value, fmt.count(row["unknown"]) if row["unknown"] else "",
+        )  # fmt: skip
+    out.print(table)
+
+
+def district_table(document: dict[str, Any]) -> Table:
+    """Return the table of communes: index so far, share scored, grade, rank."""
+    table = _table(
+        f"Chỉ số CCHC năm {document['year']}, tính đến {_when(document['as_of'])}", ("Hạng", "right"), "Xã", ("Điểm", "right"),
+        ("Đã chấm", "right"), ("Tỷ lệ", "right"), "Xếp loại",
+    )  # fmt: skip
+    communes = sorted(document["communes"], key=lambda c: (c["rank"] is None, c["rank"] or 0, c["name"]))
+    for row in communes:
+        grade = row["grade"] or GRADE_STATUS_LABELS.get(row["grade_status"], "chưa xếp")
+        table.add_row(
+            str(row["rank"] or "–"), _escape(row["name"]), _points(row["total"]), f"{_points(row['max_scored'])}/{_points(row['max_total'])}",
+            "–" if row["share_pct"] is None else f"{fmt.number(row['share_pct'], 1)} %", _escape(grade),
+        )  # fmt: skip
+    return table
+
+
+def scores(document: dict[str, Any]) -> None:
+    """The district table, then what is not official."""
+    out = console()
+    out.print(district_table(document))
+    _caveats(out, document)
+
+
+def _caveats(out: Console, document: dict[str, Any]) -> None:
+    out.print(
+        f"Bộ tiêu chí: {document['criteria_set']} ({document.get('criteria_hash', '')[:12]}) · trễ hạn theo {document['definition']}"
+    )
+    if document.get("warning"):
+        out.print(f"[yellow]{_escape(document['warning'])}[/]")
+
+
+def explained(document: dict[str, Any]) -> None:
+    """Lost points by criterion, then what is missing."""
+    out = console()
+    out.print(
+        f"[bold]{_escape(document['name'])}[/] · năm {document['year']} · {_points(document['total'])} điểm trên "
+        f"{_points(document['max_scored'])} điểm đã chấm · mất {_points(document['lost'])} điểm"
+    )
+    for item in document["items"]:
+        out.print(
+            f"\n[bold]{item['code']}[/] {_escape(item['label'])}: −{_points(item['lost'])} / {_points(item['max_points'])} điểm"
+        )
+        out.print(f"   Lý do: {_escape(item['reason'])}")
+        out.print(
+            f"   Căn cứ: {_escape(item['clause'])} ({PROVENANCE_LABELS[item['provenance']]}) · Phụ trách: {_escape(item['owner'])}"
+        )
+        if item["to_recover"]:
+            out.print(f"   Cần làm: {_escape(item['to_recover'])}")
+        if item["declared"]:
+            declared = item["declared"]
+            out.print(
+                f"   Kê khai: {_escape(declared['file'])}, dòng {declared['row']} · minh chứng: {_escape(declared['evidence'])}"
+            )
+        for source in item["sources"][:10]:
+            out.print(
+                f"   • {_escape(source['dossier'])} · {_escape(source['officer'])} · {_escape(source['file'])}, dòng {source['row']} · −{_points(source['lost'])}"
+            )
+        if item["dossier_count"] > 10:
+            out.print(f"   … tất cả {fmt.count(item['dossier_count'])} hồ sơ (--json để lấy đủ)")
+    if document["missing"]:
+        table = _table(
+            "\nChưa có số liệu (không tính là 0)", "Tiêu chí", "Nội dung", ("Điểm", "right"), "Phụ trách"
+        )
+        for row in document["missing"]:
+            table.add_row(
+                row["code"], _escape(row["label"]), _points(row["max_points"]), _escape(row["owner"])
+            )
+        out.print(table)
+    if document.get("warning"):
+        out.print(f"[yellow]{_escape(document['warning'])}[/]")
+
+
+def night(document: dict[str, Any]) -> None:
+    """What a night did."""
+    out = console()
+    out.print(document["message"])
+    if document.get("files"):
+        ingested({"files": document["files"]})
+    if document.get("score"):
+        out.print(district_table(document["score"]))
+    findings(document.get("findings", []))
+    for label, path in document.get("written", {}).items():
+        out.print(f"{label}: {path}", soft_wrap=True)
+
+
+def findings(rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    table = _table("Đối chiếu giữa các tệp", "Kiểm tra", "Xã", "Nội dung")
+    for row in rows[:20]:
+        table.add_row(_escape(row["label"]), _escape(row["unit"]), _escape(row["text"]))
+    console().print(table)
+    if len(rows) > 20:
+        console().print(f"… còn {len(rows) - 20} điểm nữa (--json để lấy đủ)")
+
+
+def quarantined(document: dict[str, Any]) -> None:
+    table = _table(
+        "Các dòng bị giữ lại", ("Số", "right"), "Tệp", ("Dòng", "right"), "Cột", "Lý do", "Mã", "Tình trạng"
+    )
+    states = {"open": "chờ sửa", "superseded": "đã có bản sửa", "closed": "đã đóng"}
+    for row in document["rows"]:
+        table.add_row(
+            str(row["quarantine_id"]), _escape(row["file"]), str(row["row"]), _escape(row["column"]), _escape(rule_text(row["rule"])),
+            _escape(row["key"]), states.get(row["state"], row["state"]),
+        )  # fmt: skip
+    console().print(table)
+
+
+def exported(document: dict[str, Any]) -> None:
+    console().print(
+        f"Đã ghi {document['rows']} dòng vào {document['path']}; sửa rồi nạp lại bằng «cchc ingest».",
+        soft_wrap=True,
+    )
+
+
+def closed(document: dict[str, Any]) -> None:
+    console().print(f"Đã đóng {document['closed']} dòng.")
+
+
+def demo(document: dict[str, Any]) -> None:
+    """The district, the commune's lost points by owner, its targets, the verdicts, the paths."""
+    out = console()
+    out.print(district_table(document["score"]))
+    _caveats(out, document["score"])
+    lost = document["explain"]
+    table = _table(
+        f"\n{lost['name']}: mất {_points(lost['lost'])} điểm, theo người phụ trách",
+        "Phụ trách",
+        "Tiêu chí",
+        ("Mất", "right"),
+        "Lý do",
+        "Hồ sơ sửa trước",
+    )
+    for item in sorted(lost["items"], key=lambda i: (i["owner"], -i["lost"])):
+        codes = ", ".join(item["dossiers"][:3]) + (
+            f" … ({fmt.count(item['dossier_count'])})" if item["dossier_count"] > 3 else ""
+        )
+        table.add_row(
+            _escape(item["owner"]),
+            item["code"],
+            _points(item["lost"]),
+            _escape(item["reason"]),
+            _escape(codes),
+        )
+    out.print(table)
+    table = _table("\nChỉ tiêu trong thông báo", "Chỉ tiêu", "Hiện tại", "Ngưỡng", "Tình trạng", "Nguồn")
+    for row in document["targets"]:
+        table.add_row(
+            _escape(row["label"]),
+            _escape(row["value_text"]),
+            _escape(row["threshold_text"]),
+            _escape(row["state_text"]),
+            _escape(row["paragraph"]),
+        )
+    out.print(table)
+    table = _table(
+        "\nChất lượng tệp", "Kết luận", ("Số tệp", "right"), ("Dòng đọc", "right"), ("Dòng giữ lại", "right")
+    )
+    for row in document["quality"]:
+        table.add_row(
+            VERDICTS.get(row["verdict"], _escape(row["verdict"])),
+            str(row["files"]),
+            fmt.count(row["rows_read"]),
+            fmt.count(row["rows_quarantined"]),
+        )
+    out.print(table)
+    for file in document["rejected"]:
+        out.print(f"• {_escape(file['path'].rsplit('/', 1)[-1])}: {_escape(file['message'])}")
+    findings(document["findings"])
+    for label, path in document["written"].items():
+        out.print(f"{label}: {path}", soft_wrap=True)
+    out.print(
+        f"Xem một tiêu chí: .venv/bin/cchc explain --commune {lost['commune']} --year {lost['year']} --criterion III.3"
+    )
+
+
+def status_text(status: str) -> str:
+    """Return a criterion's status in words."""
+    return STATUS_LABELS.get(status, status)

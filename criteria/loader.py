@@ -1,0 +1,271 @@
+"""Reads the YAML files into the records of criteria.model. Content is trusted here; criteria.lint judges it.
+
+`load_set(name)` reads `sets/<name>/`: set.yaml, targets.yaml and every section_*.yaml.
+Raises: CriteriaError, naming the file and the entry, when a file is missing or has another shape.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from criteria.model import (
+    Appraiser,
+    Band,
+    BandTable,
+    CriteriaSet,
+    Criterion,
+    Instrument,
+    Measure,
+    Rule,
+    Section,
+    Source,
+    TargetValue,
+    Version,
+)
+from criteria.registers import Commitment, Definition, Definitions, Notice
+
+DEFAULT_SET = "commune_reconstructed"
+ROOT = Path(__file__).resolve().parent
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class CriteriaError(ValueError):
+    """A criteria file that cannot be used; the message names the file and the entry."""
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file. Raises CriteriaError when it is missing, broken or not a mapping."""
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except FileNotFoundError:
+        raise CriteriaError(f"{path}: không có tệp này") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CriteriaError(f"{path}: không đọc được YAML ({error})") from error
+    if not isinstance(data, dict):
+        raise CriteriaError(f"{path}: phải là một danh mục khóa: giá trị")
+    return data
+
+
+def section_files(folder: Path) -> list[Path]:
+    """The section files of a set in their numeric order."""
+
+    def number(path: Path) -> tuple[int, str]:
+        tail = path.stem.removeprefix("section_")
+        return (int(tail), "") if tail.isdigit() else (10**6, tail)
+
+    return sorted(folder.glob("section_*.yaml"), key=number)
+
+
+def list_sets(root: Path | None = None) -> list[str]:
+    """Names of the sets on disk, sorted."""
+    return sorted(p.parent.name for p in ((root or ROOT) / "sets").glob("*/set.yaml"))
+
+
+@lru_cache(maxsize=16)
+def load_instruments(root: Path | None = None) -> Mapping[str, Instrument]:
+    path = (root or ROOT) / "instruments.yaml"
+    return {k: _built(path, k, Instrument, {"key": k, **v}) for k, v in read_yaml(path).items()}
+
+
+@lru_cache(maxsize=16)
+def load_measures(root: Path | None = None) -> Mapping[str, Measure]:
+    path = (root or ROOT) / "measures.yaml"
+    return {k: _built(path, k, Measure, {"name": k, **v}) for k, v in read_yaml(path).items()}
+
+
+@lru_cache(maxsize=16)
+def load_definitions(thing: str = "overdue", root: Path | None = None) -> Definitions:
+    """The definitions of `thing`: overdue or online_rate. Raises CriteriaError for another thing."""
+    root = root or ROOT
+    path = root / "definitions.yaml"
+    entry = _get(path, thing, read_yaml(path), thing)
+    found = {}
+    for name, d in entry["definitions"].items():
+        text = {k: str(v).strip() for k, v in d.items() if k not in _DEFINITION_OWN}
+        source = _source(path, name, d, load_instruments(root))
+        found[name] = Definition(name, int(d["version"]), d["label"], text, source, d["provenance"])
+    return Definitions(thing, entry["default"], found)
+
+
+_DEFINITION_OWN = frozenset({"version", "label", "source", "provenance"})
+
+
+@lru_cache(maxsize=16)
+def load_notice(name: str = "notice", root: Path | None = None) -> Notice:
+    """The commitments of a notice, `<name>.yaml`."""
+    root = root or ROOT
+    path = root / f"{name}.yaml"
+    data = read_yaml(path)
+    instruments = load_instruments(root)
+    key = _get(path, "notice", data, "notice")
+    if key not in instruments:
+        raise CriteriaError(f"{path}: văn bản «{key}» không có trong instruments.yaml")
+    items = tuple(
+        _built(path, code, Commitment, {"code": code, **entry})
+        for code, entry in _get(path, "commitments", data, "commitments").items()
+    )
+    return Notice(key, instruments[key].citation, str(data["unit"]), int(data["year"]), items)
+
+
+def load_set(name: str = DEFAULT_SET, root: Path | None = None) -> CriteriaSet:
+    """The criteria set `name`. Raises CriteriaError for an unknown name, listing the known ones."""
+    return _load_set(name, root or ROOT)
+
+
+@lru_cache(maxsize=32)
+def _load_set(name: str, root: Path) -> CriteriaSet:
+    if name not in list_sets(root):
+        known = ", ".join(list_sets(root))
+        raise CriteriaError(f"Không có bộ tiêu chí «{name}». Các bộ hiện có: {known}.")
+    folder = root / "sets" / name
+    instruments, measures = load_instruments(root), load_measures(root)
+    head_path, targets_path = folder / "set.yaml", folder / "targets.yaml"
+    head, raw_targets = read_yaml(head_path), read_yaml(targets_path)
+    raw_sections = [(path, read_yaml(path)) for path in section_files(folder)]
+    criteria = [
+        _criterion(path, code, entry, instruments)
+        for path, entries in raw_sections
+        for code, entry in entries.items()
+    ]
+    content = {"set": head, "targets": raw_targets, "criteria": [entries for _, entries in raw_sections]}
+    try:
+        return CriteriaSet(
+            name=head["name"],
+            label=head["label"],
+            label_en=head["label_en"],
+            subject=head["subject"],
+            level=head["level"],
+            total=float(head["total"]),
+            in_force_from=_day(head_path, "in_force_from", head["in_force_from"]),
+            provenance=head["provenance"],
+            source=_source(head_path, name, head, instruments),
+            warning=head.get("warning"),
+            sections={k: Section(k, v["label"], float(v["max_points"])) for k, v in head["sections"].items()},
+            criteria=tuple(criteria),
+            targets={k: _targets(targets_path, k, v, instruments) for k, v in raw_targets.items()},
+            band_tables=tuple(_bands(head_path, t, instruments) for t in head["grade_bands"]),
+            appraisers=tuple(
+                Appraiser(
+                    _day(head_path, "appraisers", a["in_force_from"]),
+                    a["name"],
+                    _source(head_path, "appraisers", a, instruments),
+                )
+                for a in head.get("appraisers", [])
+            ),
+            measures=measures,
+            decimals=int(head["rounding"]["decimals"]),
+            bonus_limit=float(head["bonus"]["limit"]),
+            ranking_method=head["ranking"]["method"],
+            ranking_basis=head["ranking"]["basis"],
+            grading_basis=head["grading"]["basis"],
+            min_scored_share=float(head["grading"]["min_scored_share"]),
+            hash=content_hash(content),
+        )
+    except (KeyError, TypeError, IndexError) as error:
+        raise CriteriaError(f"{head_path}: thiếu hoặc sai mục {error}") from error
+
+
+def content_hash(content: Any) -> str:
+    """sha256 of the parsed content in canonical JSON: comments, key order and layout do not matter."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _criterion(path: Path, code: str, entry: Any, instruments: Mapping[str, Instrument]) -> Criterion:
+    where = f"{path}: {code}"
+    if not isinstance(entry, dict):
+        raise CriteriaError(f"{where}: phải là một danh mục")
+    try:
+        versions = tuple(
+            Version(
+                in_force_from=_day(path, code, v["in_force_from"]),
+                max_points=None if v.get("max_points") is None else float(v["max_points"]),
+                rule=_rule(v.get("rule")),
+                source=_source(path, code, v, instruments),
+                provenance=v["provenance"],
+            )
+            for v in entry["versions"]
+        )
+        own = {k: v for k, v in entry.items() if k != "versions"}
+        own["levels"] = tuple(own.get("levels", ()))
+        return Criterion(code=code, section=code.rsplit(".", 1)[0], versions=versions, **own)
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, CriteriaError):
+            raise
+        raise CriteriaError(f"{where}: thiếu hoặc sai mục {error}") from error
+
+
+def _rule(raw: Any) -> Rule | None:
+    if raw is None:
+        return None
+    if not isinstance(raw, dict) or len(raw) != 1:
+        raise ValueError("rule phải là {tên: {tham số}}")
+    family, params = next(iter(raw.items()))
+    return Rule(str(family), dict(params or {}))
+
+
+def _targets(
+    path: Path, name: str, entry: Any, instruments: Mapping[str, Instrument]
+) -> tuple[TargetValue, ...]:
+    return tuple(
+        TargetValue(
+            name=name,
+            label=entry["label"],
+            unit=entry["unit"],
+            level=level,
+            in_force_from=_day(path, name, v["in_force_from"]),
+            value=float(v["value"]),
+            known=bool(v["known"]),
+            source=_source(path, name, v, instruments),
+            provenance=v["provenance"],
+            note=v.get("note"),
+            range=(float(v["range"][0]), float(v["range"][1])) if v.get("range") else None,
+        )
+        for level, versions in entry["levels"].items()
+        for v in versions
+    )
+
+
+def _bands(path: Path, entry: Any, instruments: Mapping[str, Instrument]) -> BandTable:
+    bands = tuple(Band(b["grade"], _number(b["from"]), _number(b["below"])) for b in entry["bands"])
+    day = _day(path, "grade_bands", entry["in_force_from"])
+    source = _source(path, "grade_bands", entry, instruments)
+    return BandTable(day, bands, source, entry["provenance"], entry.get("note"))
+
+
+def _source(path: Path, code: str, entry: Any, instruments: Mapping[str, Instrument]) -> Source:
+    raw = entry.get("source") if isinstance(entry, dict) else None
+    if not isinstance(raw, dict) or raw.get("instrument") not in instruments or not raw.get("clause"):
+        raise CriteriaError(f"{path}: {code}: thiếu nguồn (instrument có trong instruments.yaml và clause)")
+    return Source(raw["instrument"], str(raw["clause"]), instruments[raw["instrument"]].citation)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _day(path: Path, code: str, value: Any) -> date:
+    if not isinstance(value, date):
+        raise CriteriaError(f"{path}: {code}: «{value}» không phải ngày dạng YYYY-MM-DD")
+    return value
+
+
+def _get(path: Path, code: str, data: Mapping[str, Any], key: str) -> Any:
+    if key not in data:
+        raise CriteriaError(f"{path}: không có mục «{code}»; các mục hiện có: {', '.join(data)}")
+    return data[key]
+
+
+def _built(path: Path, code: str, record: type[Any], fields: dict[str, Any]) -> Any:
+    try:
+        return cast(Any, record(**fields))
+    except TypeError as error:
+        raise CriteriaError(f"{path}: {code}: {error}") from error

@@ -1,0 +1,1 @@
+"""Orchestration: plain steps (`flows.steps`) and the Prefect flows that wrap them."""

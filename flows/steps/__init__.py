@@ -1,0 +1,1 @@
+"""Plain functions that join the parts; the command line, the flows and the pages call these."""

@@ -1,0 +1,404 @@
+"""From a file to committed facts: snapshot, claim, parse, judge, merge, all or nothing."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from flows.steps.failpoints import reached
+from flows.steps.home import Home, UserError, code_version, now
+from sources import snapshot
+
+if TYPE_CHECKING:
+    from sources.contract import Contract
+    from sources.quality import Gate
+    from sources.result import ParseResult
+    from warehouse.database import Transaction
+    from warehouse.load import Merged, ParsedRows
+
+SHOWN: Final = 1000
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class FileResult:
+    """What became of one file: the entry of `ingest --json`."""
+
+    path: str
+    sha256: str | None = None
+    source: str | None = None
+    contract: str | None = None
+    status: str = "rejected"
+    rows_read: int = 0
+    rows_accepted: int = 0
+    rows_quarantined: int = 0
+    rows_unchanged: int = 0
+    reason: str | None = None
+    message: str | None = None
+    quarantine: list[dict[str, Any]] = field(default_factory=list)
+    verdict: str | None = None
+    drift: dict[str, list[str]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    sheet: str | None = None
+    load_id: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Request:
+    """How files are to be read. contracts: the candidates; unit: overrides the file's own; received_at: known from then."""
+
+    contracts: tuple[Contract, ...]
+    unit: str | None = None
+    received_at: datetime | None = None
+    origin: str = "command"
+    retry_rejected: bool = True
+
+
+def candidates(home: Home, given: str | None) -> tuple[Contract, ...]:
+    """Return the one contract asked for (a file or a name), or all built-in ones and those of the home. Raises: UserError."""
+    from sources.contract import ContractError, builtin_contracts, load_contract
+
+    try:
+        known = {contract.name: contract for contract in builtin_contracts()}
+        for path in sorted(home.contracts.glob("*.yaml")):
+            contract = load_contract(path)
+            known[contract.name] = contract
+        if given is None:
+            return tuple(known.values())
+        if given in known and not Path(given).exists():
+            return (known[given],)
+        if not Path(given).is_file():
+            raise UserError(
+                "no_contract",
+                f"Không có tệp hợp đồng «{given}»; các hợp đồng sẵn có: {', '.join(sorted(known))}.",
+            )
+        return (load_contract(Path(given)),)
+    except ContractError as error:
+        raise UserError("bad_contract", str(error)) from None
+
+
+def files_of(paths: Sequence[Path]) -> list[Path]:
+    """Return the files meant: a folder stands for every file in it, oldest first. Raises: UserError for a missing path."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            inside = [p for p in path.rglob("*") if not p.name.startswith((".", "~$")) and not p.is_dir()]
+            found.extend(sorted(inside, key=lambda p: (p.lstat().st_mtime_ns, os.fsencode(p))))
+        elif path.is_symlink() or path.exists():
+            found.append(path)
+        else:
+            raise UserError(
+                "not_found",
+                f"Không có tệp hoặc thư mục «{snapshot.shown_name(path)}»; hãy kiểm tra đường dẫn.",
+            )
+    return list(dict.fromkeys(found))
+
+
+@contextmanager
+def gate_of(home: Home) -> Iterator[Gate]:
+    """Open the quality gate; its worker starts with the first file that needs it."""
+    from sources.quality import Gate
+
+    with Gate(home.root, home.reports / "data_docs") as gate:
+        yield gate
+
+
+def ingest(
+    home: Home, paths: Sequence[Path], request: Request, progress: Progress | None = None
+) -> list[FileResult]:
+    """Load files one after the other; each is one transaction. Never raises for a bad file."""
+    if request.unit is not None:
+        moment = request.received_at or now()
+        home.commune(request.unit, moment.date())
+    files = files_of(paths)
+    results: list[FileResult] = []
+    with gate_of(home) as gate:
+        for number, path in enumerate(files):
+            if progress:
+                progress(snapshot.shown_name(path), number, len(files))
+            results.append(ingest_file(home, path, request, gate))
+        if any(result.status == "loaded" for result in results) or any(result.verdict for result in results):
+            _build_docs(gate, results)
+    return results
+
+
+def _build_docs(gate: Gate, results: list[FileResult]) -> None:
+    """Rebuild the quality pages; a failure there is a warning, the facts are in."""
+    from sources.quality import GateError
+
+    try:
+        gate.build_docs()
+    except GateError as error:
+        results[-1].warnings.append(str(error))
+
+
+def ingest_file(home: Home, path: Path, request: Request, gate: Gate) -> FileResult:
+    """Take one file through the chain."""
+    from warehouse import ledger
+
+    result = FileResult(path=str(path))
+    try:
+        taken = snapshot.take(path, home.snapshots)
+    except snapshot.SnapshotError as error:
+        result.reason, result.message = error.code, str(error)
+        return result
+    result.sha256 = taken.sha256
+    reached("snapshot_taken")
+    moment = now()
+    with home.database.begin() as tx:
+        row = ledger.record_arrival(
+            tx, sha256=taken.sha256, size=taken.size, suffix=taken.suffix, name=taken.name, location=str(path.absolute()),
+            modified_ns=taken.modified_ns, origin=request.origin, received_by=_user(),
+            received_at=request.received_at or moment, now=moment,
+        )  # fmt: skip
+    reached("arrival_recorded")
+    if row["state"] == "rejected" and not request.retry_rejected:
+        result.source, result.contract = row["source"], row["contract"]
+        result.reason, result.message = row["reason"], row["message"]
+        return result
+    # The claim is a lock of the database session: whoever dies lets go of it, and the next one starts over.
+    with home.database.session_lock(f"content:{taken.sha256}"):
+        reached("content_claimed")
+        with home.database.begin() as tx:
+            load = ledger.load_of(tx, taken.sha256)
+        if load is not None:
+            return _duplicate(result, load)
+        return _load(home, taken, request, gate, result, request.received_at or moment)
+
+
+def _duplicate(result: FileResult, load: dict[str, Any]) -> FileResult:
+    result.status, result.source, result.contract = "duplicate", load["source"], load["contract"]
+    result.load_id = load["load_id"]
+    result.message = f"Nội dung này đã nạp ngày {load['loaded_at']:%d/%m/%Y}; không nạp lại."
+    return result
+
+
+def _load(
+    home: Home,
+    taken: snapshot.Snapshot,
+    request: Request,
+    gate: Gate,
+    result: FileResult,
+    known_from: datetime,
+) -> FileResult:
+    """Parse, judge and merge one claimed content."""
+    from sources.quality import GateError
+    from warehouse import ledger
+
+    gate.start()
+    home.work.mkdir(mode=0o700, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=home.work))
+    try:
+        parsed = _parse(home, taken, list(request.contracts), request.unit, known_from, folder)
+        reached("parsed")
+        _describe(result, parsed)
+        contract = next((c for c in request.contracts if c.name == parsed.contract), None)
+        if parsed.status != "ok" or contract is None:
+            result.reason, result.message = parsed.reason, parsed.message
+            with home.database.begin() as tx:
+                ledger.set_file(
+                    tx, taken.sha256, "rejected", now(), reason=parsed.reason, message=parsed.message,
+                    contract=parsed.contract, source=parsed.source,
+                )  # fmt: skip
+            return result
+        try:
+            return _commit(home, taken, contract, parsed, folder, gate, result, known_from, request.unit)
+        except GateError as error:
+            result.status, result.reason, result.message = "rejected", "quality_gate_failed", str(error)
+            return result
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _parse(
+    home: Home,
+    taken: snapshot.Snapshot,
+    contracts: list[Contract],
+    unit: str | None,
+    known_from: datetime,
+    folder: Path,
+) -> ParseResult:
+    from sources.child import parse_in_child
+
+    return parse_in_child(
+        taken.path, display_name=taken.name, contracts=contracts, unit=unit, received_at=known_from,
+        token_key=home.token_key, out_dir=folder, units_extra=home.units_extra,
+    )  # fmt: skip
+
+
+def _describe(result: FileResult, parsed: ParseResult) -> None:
+    result.source, result.contract, result.sheet = parsed.source, parsed.contract, parsed.sheet
+    result.drift, result.warnings = parsed.drift, list(parsed.warnings)
+    if parsed.status == "ok":
+        result.rows_read, result.rows_quarantined = parsed.rows_read, parsed.rows_quarantined
+        result.rows_accepted = parsed.rows_ok
+    result.quarantine = [
+        {"row": entry["row"], "column": entry["column"], "rule": entry["rule"], "key": entry["key"]}
+        for entry in parsed.quarantine[:SHOWN]
+    ]
+
+
+def _commit(
+    home: Home, taken: snapshot.Snapshot, contract: Contract, parsed: ParseResult, folder: Path, gate: Gate,
+    result: FileResult, known_from: datetime, unit: str | None,
+) -> FileResult:  # fmt: skip
+    """Write the load in one transaction; the gate judges meanwhile and has the last word."""
+    from sources.quality import GateRequest
+    from warehouse import ledger
+    from warehouse.load import Merged, ParsedRows
+
+    unit_name = home.register.by_id[parsed.title["unit"]].full_name if parsed.title.get("unit") else None
+    ticket = gate.submit(
+        GateRequest(
+            contract=contract.name, source=contract.source, sha256=taken.sha256, received_at=known_from.isoformat(),
+            flags_path=folder / "flags.arrow", checks=parsed.checks, label=contract.label or None, unit_name=unit_name,
+            rows_read=parsed.rows_read, rows_quarantined=parsed.rows_quarantined, gate=contract.gate or None,
+        )
+    )  # fmt: skip
+    reached("gate_asked")
+    kept = _keep_contract(home, contract)
+    table = contract.table.name
+    with home.database.begin() as tx:
+        tx.lock(f"table:{table}")
+        load_id = ledger.new_load(
+            tx, sha256=taken.sha256, kind="file", target_table=table, source=contract.source, contract=contract.name,
+            contract_digest=contract.digest, contract_body={"file": kept.name}, unit_override=unit,
+            mapped_columns=[c for c in parsed.columns], known_from=known_from, drift=parsed.drift,
+            code_version=code_version(), units_version=home.register.version, calendar_version=home.calendar.version,
+            loaded_at=now(),
+        )  # fmt: skip
+        reached("load_opened")
+        rows = ParsedRows.open(folder)
+        merged = _merge(home, tx, contract, rows, load_id, known_from) if rows else Merged()
+        reached("later_files_heard")
+        ledger.add_quarantine(tx, _quarantine(folder, load_id, table, contract.source, rows))
+        ledger.supersede_quarantine(tx, table, contract.source, load_id, now())
+        reached("quarantine_kept")
+        counts = {
+            "rows_read": parsed.rows_read, "rows_accepted": parsed.rows_ok, "rows_quarantined": parsed.rows_quarantined,
+            "rows_unchanged": merged.unchanged, "rows_inserted": merged.inserted, "rows_closed": merged.closed,
+        }  # fmt: skip
+        events_to = rows.events_to() if rows and table == "dossiers" else None
+        ledger.finish_load(tx, load_id, counts, rows.unit_counts() if rows else {}, events_to)
+        reached("counts_written")
+        verdict = gate.result(ticket)
+        reached("judged")
+        if verdict.status == "reject":
+            tx.connection.get_transaction().rollback()
+        else:
+            ledger.set_file(
+                tx, taken.sha256, "loaded", now(), contract=contract.name, contract_digest=contract.digest,
+                source=contract.source,
+            )  # fmt: skip
+            ledger.add_verdict(tx, taken.sha256, load_id, verdict.to_json(), now())
+            reached("before_commit")
+    reached("committed")
+    result.verdict = verdict.status
+    if verdict.status == "reject":
+        result.status, result.reason, result.message = (
+            "rejected",
+            f"quality_{verdict.reason}",
+            verdict.message,
+        )
+        result.rows_accepted, result.rows_quarantined = 0, result.rows_read
+        with home.database.begin() as tx:
+            ledger.set_file(
+                tx, taken.sha256, "rejected", now(), reason=result.reason, message=verdict.message,
+                contract=contract.name, source=contract.source,
+            )  # fmt: skip
+            ledger.add_verdict(tx, taken.sha256, None, verdict.to_json(), now())
+        return result
+    result.status, result.load_id, result.rows_unchanged = "loaded", load_id, merged.unchanged
+    return result
+
+
+def _merge(
+    home: Home, tx: Transaction, contract: Contract, rows: ParsedRows, load_id: int, known_from: datetime
+) -> Merged:
+    """Merge the parsed rows; when later files spoke of the same keys, let them speak again in their order."""
+    from warehouse import ledger
+    from warehouse.load import merge
+
+    table, source = contract.table.name, contract.source
+    merged = merge(
+        tx, rows, table=table, source=source, load_id=load_id, added_by=load_id, known_from=known_from
+    )
+    reached("merged")
+    if merged.late_keys:
+        for later in ledger.later_loads(tx, table, source, known_from):
+            merged.closed += _hear_again(home, tx, later, merged.late_keys, load_id)
+    return merged
+
+
+def _hear_again(
+    home: Home, tx: Transaction, later: dict[str, Any], keys: frozenset[int], added_by: int
+) -> int:
+    """Merge a later file once more for the keys a late file changed. Returns how many versions it ended."""
+    from sources.contract import load_contract
+    from warehouse.load import ParsedRows, merge
+
+    contract = load_contract(home.contracts / ".used" / later["contract_body"]["file"])
+    place = snapshot.place_of(later["sha256"], home.snapshots)
+    taken = snapshot.Snapshot(
+        later["sha256"], place.stat().st_size, later["suffix"], later["sha256"][:12], place, 0
+    )
+    folder = Path(tempfile.mkdtemp(dir=home.work))
+    try:
+        parsed = _parse(home, taken, [contract], later["unit_override"], later["known_from"], folder)
+        rows = ParsedRows.open(folder) if parsed.status == "ok" else None
+        if rows is None:
+            raise RuntimeError(f"snapshot {later['sha256'][:12]} cannot be read again: {parsed.reason}")
+        merged = merge(
+            tx, rows, table=later["target_table"], source=later["source"], load_id=later["load_id"], added_by=added_by,
+            known_from=later["known_from"], only_keys=keys,
+        )  # fmt: skip
+        return merged.closed
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _keep_contract(home: Home, contract: Contract) -> Path:
+    """Keep the contract's text by its digest: a later question must read the file as it was read then."""
+    kept = home.contracts / ".used" / f"{contract.digest}.yaml"
+    if not kept.exists():
+        kept.parent.mkdir(mode=0o700, exist_ok=True)
+        temporary = kept.with_suffix(f".{os.getpid()}.part")
+        temporary.write_bytes(Path(contract.path).read_bytes())
+        temporary.rename(kept)
+    return kept
+
+
+def _quarantine(
+    folder: Path, load_id: int, table: str, source: str, rows: ParsedRows | None
+) -> Iterator[dict[str, Any]]:
+    from sources.result import read_quarantine
+
+    keys: dict[int, int] = {}
+    if rows is not None:
+        bad = ~rows.ok
+        keys = dict(zip(rows.row_no[bad].tolist(), rows.key_hash[bad].tolist(), strict=True))
+    for entry in read_quarantine(folder):
+        yield {
+            "load_id": load_id, "target_table": table, "source": source, "row_no": entry["row"],
+            "column_name": entry["column"], "rule": entry["rule"], "key_shown": entry["key"],
+            "key_hash": keys.get(entry["row"]),
+        }  # fmt: skip
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

@@ -1,0 +1,154 @@
+"""Counts and rates behind the criteria, for a year or a month, as they stood and as they were known."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING, Any
+
+import criteria
+from flows.steps.home import ZONE, Home, UserError, now
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sources.units import Unit
+    from warehouse.database import Transaction
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: the period, the instant it is seen from, what was known, the definition of late.
+
+    as_of never lies beyond the period's end. known_at None means everything loaded so far.
+    """
+
+    year: int
+    month: int | None
+    as_of: datetime
+    known_at: datetime | None
+    definition: str
+
+    @property
+    def first_day(self) -> date:
+        return date(self.year, self.month or 1, 1)
+
+    @property
+    def last_day(self) -> date:
+        """The last day that has happened, in Việt Nam."""
+        return self.as_of.astimezone(ZONE).date()
+
+    @property
+    def period_end(self) -> date:
+        month = self.month or 12
+        return date(self.year, month, monthrange(self.year, month)[1])
+
+
+def question(
+    year: int, *, month: int | None = None, as_of: datetime | None = None, known_at: datetime | None = None,
+    definition: str | None = None,
+) -> Question:  # fmt: skip
+    """Return a checked question. Raises: UserError (unknown definition, month or a period that has not begun)."""
+    known = criteria.load_definitions("overdue")
+    name = definition or known.default
+    if name not in known.by_name:
+        raise UserError(
+            "unknown_definition", f"Không có định nghĩa «{name}»; dùng một trong: {', '.join(known.by_name)}."
+        )
+    if month is not None and not 1 <= month <= 12:
+        raise UserError("bad_month", f"Tháng {month} không hợp lệ; dùng 1 đến 12.")
+    if not 2015 <= year <= 2034:
+        raise UserError("bad_year", f"Năm {year} ngoài phạm vi 2015–2034.")
+    last = date(year, month or 12, monthrange(year, month or 12)[1])
+    end = datetime.combine(last, time(23, 59, 59, 999999), ZONE)
+    seen = min(as_of or now(), end)
+    if seen < datetime.combine(date(year, month or 1, 1), time(0), ZONE):
+        raise UserError(
+            "period_not_begun",
+            f"Kỳ {month or 'năm'} {year} chưa bắt đầu vào {seen.astimezone(ZONE):%d/%m/%Y}; đổi --as-of hoặc --year.",
+        )
+    return Question(year, month, seen, known_at, name)
+
+
+def communes_of(home: Home, on: date, with_data: set[str]) -> list[Unit]:
+    """Return the communes to judge on a day: every commune of each district from which data came (all when none did)."""
+    active = home.register.active(on)
+    parents = {unit.parent for unit in active if unit.unit_id in with_data}
+    return [unit for unit in active if unit.parent in parents] if parents else active
+
+
+def measure_frame(
+    home: Home, tx: Transaction, asked: Question, programme: str | None = None
+) -> tuple[pd.DataFrame, list[Unit]]:
+    """Return the measures (see `scoring.measures`) and the communes they are about."""
+    from scoring.measures import Counts, measures
+    from warehouse import marts, queries
+
+    known = queries.known_columns(tx, asked.known_at)
+    units = communes_of(home, asked.last_day, {unit for unit, _ in known})
+    span = {
+        "year": asked.year,
+        "first_day": asked.first_day,
+        "known_day": asked.last_day,
+        "known_at": asked.known_at,
+    }
+    counts = Counts(
+        dossiers=marts.dossier_counts(tx, asked.as_of, asked.known_at, now()),
+        survey=queries.register_counts(tx, "survey", last_day=asked.last_day, **span),
+        reviews=queries.register_counts(tx, "reviews", last_day=asked.last_day, **span),
+        tasks=queries.register_counts(tx, "tasks", last_day=asked.period_end, **span),
+        initiatives=queries.register_counts(tx, "initiatives", last_day=asked.last_day, **span),
+        working_days=queries.working_days(tx, asked.first_day, asked.last_day),
+        known=known,
+    )
+    frame = measures(
+        counts, communes=[unit.unit_id for unit in units], first_day=asked.first_day, last_day=asked.last_day,
+        definition=asked.definition, programme=programme,
+    )  # fmt: skip
+    return frame, units
+
+
+def measures_json(home: Home, asked: Question, commune: str | None = None) -> dict[str, Any]:
+    """Return the document of `cchc measures`."""
+    from scoring.measures import value_of
+
+    with home.database.begin() as tx:
+        frame, units = measure_frame(home, tx, asked, main_programme())
+    codes = {unit.unit_id: unit for unit in units}
+    chosen = home.commune(commune, asked.last_day).unit_id if commune else None
+    rows = []
+    for row in frame.itertuples(index=False):
+        if chosen is not None and row.commune != chosen:
+            continue
+        numerator, denominator = plain(row.numerator), plain(row.denominator)
+        rows.append(
+            {
+                "commune": codes[row.commune].code, "year": asked.year, "month": asked.month, "measure": row.measure,
+                "numerator": numerator, "denominator": denominator, "value": value_of(row.numerator, row.denominator),
+                "unknown": int(row.unknown), "status": "no_data" if numerator is None else "measured",
+                "name": codes[row.commune].name, "unit_id": row.commune,
+            }
+        )  # fmt: skip
+    known = criteria.load_definitions("overdue").by_name[asked.definition]
+    return {"as_of": asked.as_of.isoformat(), "known_at": stamp(asked.known_at), "definition": asked.definition,
+            "definition_version": known.tag, "measures": rows}  # fmt: skip
+
+
+def main_programme() -> str | None:
+    """Return the programme that the criterion on assigned tasks names."""
+    for criterion in criteria.load_set().at(date(2023, 12, 31)).criteria:
+        if criterion.measure == "task_on_time" and criterion.measure_args:
+            return str(criterion.measure_args["programme"])
+    return None
+
+
+def plain(value: Any) -> int | float | None:
+    """Return a number fit for JSON: whole numbers as integers, NaN as None."""
+    if value is None or value != value:
+        return None
+    return int(value) if float(value).is_integer() else float(value)
+
+
+def stamp(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat() if moment else None

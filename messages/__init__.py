@@ -1,0 +1,27 @@
+"""Vietnamese wording in one place: numbers and dates, reasons, statuses. Everything is composed (NFC)."""
+
+from messages import fmt
+from messages.reasons import (
+    GRADE_STATUS_LABELS,
+    PROVENANCE_LABELS,
+    STATE_LABELS,
+    STATUS_LABELS,
+    budget_text,
+    reason_text,
+    recover_text,
+    threshold_text,
+    value_text,
+)
+
+__all__ = [
+    "GRADE_STATUS_LABELS",
+    "PROVENANCE_LABELS",
+    "STATE_LABELS",
+    "STATUS_LABELS",
+    "budget_text",
+    "fmt",
+    "reason_text",
+    "recover_text",
+    "threshold_text",
+    "value_text",
+]

@@ -1,0 +1,70 @@
+"""Totals, grades and ranks over arrays of any shape, in whole hundredths of a point.
+
+The published score calls these on one number per commune; a forecast calls the same ones on draws × communes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from criteria.model import Band, ResolvedCriterion
+from scoring import rounding
+from scoring.rules import Award, award
+
+NO_GRADE = -1
+NO_RANK = 0
+
+
+def criterion_award(criterion: ResolvedCriterion, value: ArrayLike | dict[str, ArrayLike]) -> Award:
+    """What the value is worth under the criterion's own rule. Units: unrounded points, any shape.
+
+    Raises ValueError when the criterion is not yet in force.
+    """
+    if criterion.rule is None or criterion.max_points is None:
+        raise ValueError(f"{criterion.code} is not in force on this day")
+    return award(criterion.rule.family, value, criterion.max_points, criterion.rule.params)
+
+
+def clip_bonus(units: ArrayLike, limit_units: int) -> NDArray[np.int64]:
+    """Bonus and penalty together, held within ± the limit. Units: hundredths."""
+    return np.clip(np.asarray(units, dtype=np.int64), -limit_units, limit_units)
+
+
+def share_units(total: ArrayLike, max_scored: ArrayLike, decimals: int = 2) -> NDArray[np.int64]:
+    """100 × total / max_scored in units of 10**-decimals percent, half up; NO_UNITS if nothing is scored."""
+    scaled = np.asarray(total, dtype=np.int64) * (100 * 10**decimals)
+    return rounding.half_up_ratio(scaled, max_scored)
+
+
+def grade_codes(index_units: ArrayLike, bands: Sequence[Band], decimals: int = 2) -> NDArray[np.int64]:
+    """Position of each index in `bands` (0 = best); NO_GRADE for NO_UNITS or an index outside every band.
+
+    `index_units` are units of 10**-decimals. An index on a band's lower edge belongs to that band.
+    """
+    u = np.asarray(index_units, dtype=np.int64)
+    code = np.full(u.shape, NO_GRADE, dtype=np.int64)
+    for position, band in enumerate(bands):
+        inside = u != rounding.NO_UNITS
+        if band.at_least is not None:
+            inside &= u >= int(rounding.to_units(band.at_least, decimals))
+        if band.below is not None:
+            inside &= u < int(rounding.to_units(band.below, decimals))
+        code[inside & (code == NO_GRADE)] = position
+    return code
+
+
+def competition_rank(units: ArrayLike, axis: int = -1) -> NDArray[np.int64]:
+    """1, 2, 2, 4 along an axis, the highest first; NO_RANK where the value is NO_UNITS."""
+    u = np.moveaxis(np.asarray(units, dtype=np.int64), axis, -1)
+    order = np.argsort(-np.where(u == rounding.NO_UNITS, -(2**62), u), axis=-1, kind="stable")
+    ordered = np.take_along_axis(u, order, axis=-1)
+    place = np.broadcast_to(np.arange(1, u.shape[-1] + 1), u.shape)
+    new = np.ones(u.shape, dtype=np.bool_)
+    new[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
+    rank_in_order = np.maximum.accumulate(np.where(new, place, 0), axis=-1)
+    rank = np.empty(u.shape, dtype=np.int64)
+    np.put_along_axis(rank, order, rank_in_order, axis=-1)
+    return np.moveaxis(np.where(u == rounding.NO_UNITS, NO_RANK, rank), -1, axis)

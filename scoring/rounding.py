@@ -1,0 +1,95 @@
+"""Rounding, once and at the end: half up, exact, to d decimals.
+
+A float like 2.675 is a little less than it reads. Both versions first free the value of that binary dust: it
+becomes the nearest whole number of 10**-9, which is then rounded half up (away from zero) without any error.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+DUST_DECIMALS: Final = 9
+_DUST: Final = 10**DUST_DECIMALS
+LIMIT: Final = 9e9  # beyond it value * 10**9 no longer fits 63 bits
+
+NO_UNITS: Final = np.iinfo(np.int64).min  # what `to_units` gives for NaN
+
+
+def round_half_up(value: float, decimals: int = 2) -> Decimal:
+    """One number, in Decimal. Raises ValueError for NaN, infinities and sizes from 9e9 on."""
+    if not math.isfinite(value) or abs(value) >= LIMIT:
+        raise ValueError(f"cannot round {value}")
+    clean = Decimal(round(value * _DUST)).scaleb(-DUST_DECIMALS)
+    return clean.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+
+
+def to_units(value: ArrayLike, decimals: int = 2) -> NDArray[np.int64]:
+    """Whole units of 10**-decimals (hundredths for 2), rounded half up; NO_UNITS where the value is NaN.
+
+    Raises ValueError for infinities and sizes from 9e9 on, and for decimals outside 0..9.
+    """
+    if not 0 <= decimals <= DUST_DECIMALS:
+        raise ValueError(f"decimals must be 0..{DUST_DECIMALS}, not {decimals}")
+    x = np.asarray(value, dtype=np.float64)
+    missing = np.isnan(x)
+    filled = np.where(missing, 0.0, x)
+    if np.any(np.abs(filled) >= LIMIT):
+        raise ValueError("cannot round a value of 9e9 or more")
+    dust = np.rint(filled * _DUST).astype(np.int64)
+    step = 10 ** (DUST_DECIMALS - decimals)
+    whole, rest = np.divmod(np.abs(dust), step)
+    units = np.sign(dust) * (whole + (2 * rest >= step))
+    return np.where(missing, NO_UNITS, units)
+
+
+def from_units(units: ArrayLike, decimals: int = 2) -> NDArray[np.float64]:
+    """The nearest float to each whole number of units; NaN for NO_UNITS."""
+    u = np.asarray(units, dtype=np.int64)
+    return np.where(u == NO_UNITS, np.nan, u / 10**decimals)
+
+
+def round_array(value: ArrayLike, decimals: int = 2) -> NDArray[np.float64]:
+    """`round_half_up` for arrays of any shape; NaN stays NaN."""
+    return from_units(to_units(value, decimals), decimals)
+
+
+def half_up_ratio(numerator: ArrayLike, denominator: ArrayLike) -> NDArray[np.int64]:
+    """numerator / denominator as a whole number, half up away from zero, in integers throughout.
+
+    Denominators are positive; NO_UNITS where a denominator is 0 or less.
+    """
+    n = np.asarray(numerator, dtype=np.int64)
+    d = np.asarray(denominator, dtype=np.int64)
+    known = d > 0
+    safe = np.where(known, d, 1)
+    whole, rest = np.divmod(np.abs(n), safe)
+    return np.where(known, np.sign(n) * (whole + (2 * rest >= safe)), NO_UNITS)
+
+
+def allocate_units(units: int, n: int) -> NDArray[np.int64]:
+    """`units` split over n equal claims by the largest remainder: the first ones get one more. Sums exactly.
+
+    Raises ValueError when there is something to split and nobody to take it, or units is negative.
+    """
+    if units < 0 or n < 0 or (n == 0 and units > 0):
+        raise ValueError(f"cannot split {units} units over {n} claims")
+    if n == 0:
+        return np.zeros(0, dtype=np.int64)
+    whole, rest = divmod(units, n)
+    return whole + (np.arange(n) < rest).astype(np.int64)
+
+
+def allocate_lost(lost: float, n: int, decimals: int = 2) -> NDArray[np.float64]:
+    """Lost points shared by n dossiers, the first ones one hundredth more; the hundredths sum to `lost`.
+
+    Units: points; sum the result in hundredths (`to_units`), not in floats. Raises: as `allocate_units`.
+    """
+    units = int(to_units(lost, decimals))
+    if units == NO_UNITS:
+        raise ValueError("lost points are unknown")
+    return from_units(allocate_units(units, n), decimals)

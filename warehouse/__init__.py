@@ -1,0 +1,1 @@
+"""Storage: the embedded or given PostgreSQL, its migrations, loads and queries."""

@@ -1,0 +1,106 @@
+"""One transaction at a time on the warehouse: rows out, statements in, COPY. The only face the rest of the code uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from warehouse.engine import engine
+from warehouse.migrate import migrate
+
+SQL: Final = Path(__file__).resolve().parent / "sql"
+Params = Mapping[str, Any]
+
+
+@lru_cache(maxsize=64)
+def sql_text(name: str) -> str:
+    """Return the text of a file of `warehouse/sql`, for example `marts/survey_counts.sql`."""
+    return (SQL / name).read_text(encoding="utf-8")
+
+
+class Transaction:
+    """An open transaction. Parameters are always bound (`%(name)s`), never written into the statement."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    def execute(self, statement: str, params: Params | None = None) -> int:
+        """Run a statement; returns the number of rows it touched."""
+        return int(self.connection.exec_driver_sql(statement, dict(params or {})).rowcount)
+
+    def rows(self, statement: str, params: Params | None = None) -> list[dict[str, Any]]:
+        """Return the rows of a query as mappings."""
+        result = self.connection.exec_driver_sql(statement, dict(params or {}))
+        return [dict(row) for row in result.mappings()]
+
+    def one(self, statement: str, params: Params | None = None) -> dict[str, Any] | None:
+        """Return the first row of a query, or None."""
+        found = self.rows(statement, params)
+        return found[0] if found else None
+
+    def scalar(self, statement: str, params: Params | None = None) -> Any:
+        """Return the first column of the first row, or None."""
+        row = self.connection.exec_driver_sql(statement, dict(params or {})).first()
+        return row[0] if row is not None else None
+
+    def frame(self, statement: str, params: Params | None = None) -> Any:
+        """Return a query's result as a DataFrame with the query's column names."""
+        import pandas as pd
+
+        result = self.connection.exec_driver_sql(statement, dict(params or {}))
+        return pd.DataFrame(result.fetchall(), columns=list(result.keys()))
+
+    def copy_in(self, table: str, columns: Sequence[str], stream: BinaryIO) -> None:
+        """COPY CSV (no header, empty unquoted = NULL) from a stream. Table and columns are names of our own."""
+        names = ", ".join(f'"{name}"' for name in columns)
+        cursor = self.connection.connection.cursor()
+        try:
+            cursor.copy_expert(f'copy "{table}" ({names}) from stdin with (format csv)', stream, size=1 << 20)
+        finally:
+            cursor.close()
+
+    def lock(self, name: str) -> None:
+        """Take the named lock until the end of the transaction; others wait."""
+        self.execute("select pg_advisory_xact_lock(hashtextextended(%(name)s, 0))", {"name": f"cchc:{name}"})
+
+
+class Database:
+    """The warehouse of one home: migrated on first use."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._ready = False
+
+    def prepare(self) -> None:
+        """Start the database when needed and bring its schema up to date. Raises: DatabaseError."""
+        if not self._ready:
+            migrate(self.home)
+            self._ready = True
+
+    @contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        """Open a transaction; committed at the end of the block, rolled back when it raises."""
+        self.prepare()
+        with engine(self.home).begin() as connection:
+            yield Transaction(connection)
+
+    @contextmanager
+    def session_lock(self, name: str, *, wait: bool = True) -> Iterator[bool]:
+        """Hold a named lock over several transactions; yields False when `wait` is off and somebody else holds it.
+
+        The server frees it when this process dies, however it dies.
+        """
+        self.prepare()
+        params = {"name": f"cchc:{name}"}
+        with engine(self.home).connect() as connection:
+            driver = connection.execution_options(isolation_level="AUTOCOMMIT")
+            verb = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
+            held = driver.exec_driver_sql(f"select {verb}(hashtextextended(%(name)s, 0))", params).scalar()
+            try:
+                yield True if wait else bool(held)
+            finally:
+                if wait or held:
+                    driver.exec_driver_sql("select pg_advisory_unlock(hashtextextended(%(name)s, 0))", params)

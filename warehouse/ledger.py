@@ -1,0 +1,239 @@
+"""The ledger: files by content, where they arrived, what was loaded, which rows wait in quarantine, what was judged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from warehouse.database import Transaction
+
+QUARANTINE_COLUMNS: Final = (
+    "load_id",
+    "target_table",
+    "source",
+    "row_no",
+    "column_name",
+    "rule",
+    "key_shown",
+    "key_hash",
+)
+
+
+def record_arrival(
+    tx: Transaction, *, sha256: str, size: int, suffix: str, name: str, location: str, modified_ns: int, origin: str,
+    received_by: str, received_at: datetime, now: datetime,
+) -> dict[str, Any]:  # fmt: skip
+    """Note that a content was seen at a place; returns the row of `files`. Seeing it again changes nothing."""
+    tx.execute(
+        """
+        insert into files (sha256, size_bytes, suffix, state, first_seen_at, changed_at)
+        values (%(sha256)s, %(size)s, %(suffix)s, 'received', %(now)s, %(now)s)
+        on conflict (sha256) do nothing
+        """,
+        {"sha256": sha256, "size": size, "suffix": suffix, "now": now},
+    )
+    tx.execute(
+        """
+        insert into arrivals
+            (sha256, display_name, location, size_bytes, modified_ns, origin, received_by, received_at)
+        values
+            (%(sha256)s, %(name)s, %(location)s, %(size)s, %(modified)s, %(origin)s, %(by)s, %(at)s)
+        on conflict (sha256, location) do update set modified_ns = excluded.modified_ns
+        """,
+        {
+            "sha256": sha256, "name": name, "location": location, "size": size, "modified": modified_ns,
+            "origin": origin, "by": received_by, "at": received_at,
+        },
+    )  # fmt: skip
+    found = file_row(tx, sha256)
+    assert found is not None
+    return found
+
+
+def file_row(tx: Transaction, sha256: str) -> dict[str, Any] | None:
+    """Return the ledger row of a content."""
+    return tx.one("select * from files where sha256 = %(sha256)s", {"sha256": sha256})
+
+
+def seen_unchanged(tx: Transaction, location: str, size: int, modified_ns: int) -> dict[str, Any] | None:
+    """Return the content last seen at a place when its size and time are still the same."""
+    return tx.one(
+        """
+        select f.*
+        from arrivals as a
+        inner join files as f on f.sha256 = a.sha256
+        where a.location = %(location)s and a.size_bytes = %(size)s and a.modified_ns = %(modified)s
+        order by a.arrival_id desc
+        limit 1
+        """,
+        {"location": location, "size": size, "modified": modified_ns},
+    )
+
+
+def set_file(tx: Transaction, sha256: str, state: str, now: datetime, **known: Any) -> None:
+    """Move a file to a state, with what is known of it."""
+    tx.execute(
+        """
+        update files
+        set
+            state = %(state)s, changed_at = %(now)s, reason = %(reason)s, message = %(message)s,
+            contract = coalesce(%(contract)s, contract), contract_digest = coalesce(%(digest)s, contract_digest),
+            source = coalesce(%(source)s, source)
+        where sha256 = %(sha256)s
+        """,
+        {
+            "sha256": sha256, "state": state, "now": now, "reason": known.get("reason"),
+            "message": known.get("message"), "contract": known.get("contract"),
+            "digest": known.get("contract_digest"), "source": known.get("source"),
+        },
+    )  # fmt: skip
+
+
+def load_of(tx: Transaction, sha256: str) -> dict[str, Any] | None:
+    """Return the load of a content, None when it was never loaded."""
+    return tx.one("select * from loads where sha256 = %(sha256)s and kind = 'file'", {"sha256": sha256})
+
+
+def new_load(tx: Transaction, **load: Any) -> int:
+    """Write a load and return its id. Call it with the table's lock held, so that ids follow commits."""
+    return int(
+        tx.scalar(
+            """
+            insert into loads (
+                sha256, kind, target_table, source, contract, contract_digest, contract_body, unit_override,
+                mapped_columns, known_from, drift, code_version, units_version, calendar_version, loaded_at
+            )
+            values (
+                %(sha256)s, %(kind)s, %(target_table)s, %(source)s, %(contract)s, %(contract_digest)s,
+                %(contract_body)s::jsonb, %(unit_override)s, %(mapped_columns)s, %(known_from)s, %(drift)s::jsonb,
+                %(code_version)s, %(units_version)s, %(calendar_version)s, %(loaded_at)s
+            )
+            returning load_id
+            """,
+            {
+                **load,
+                "contract_body": json.dumps(load["contract_body"], ensure_ascii=False),
+                "drift": json.dumps(load["drift"], ensure_ascii=False),
+            },
+        )
+    )
+
+
+def finish_load(
+    tx: Transaction, load_id: int, counts: Mapping[str, int], units: Mapping[str, int], events_to: Any
+) -> None:
+    """Write a load's row counts: accepted + quarantined = read, unchanged + inserted = accepted."""
+    tx.execute(
+        """
+        update loads
+        set
+            rows_read = %(rows_read)s, rows_accepted = %(rows_accepted)s, rows_quarantined = %(rows_quarantined)s,
+            rows_unchanged = %(rows_unchanged)s, rows_inserted = %(rows_inserted)s, rows_closed = %(rows_closed)s,
+            events_to = %(events_to)s
+        where load_id = %(load_id)s
+        """,
+        {**counts, "events_to": events_to, "load_id": load_id},
+    )
+    if units:
+        tx.execute(
+            """
+            insert into load_units (load_id, unit_code, rows_accepted)
+            select %(load_id)s, u.unit_code, u.rows
+            from unnest(%(units)s::text[], %(rows)s::integer[]) as u (unit_code, rows)
+            """,
+            {"load_id": load_id, "units": list(units), "rows": list(units.values())},
+        )
+
+
+def later_loads(tx: Transaction, table: str, source: str, at: datetime) -> list[dict[str, Any]]:
+    """Return the loads of a table and source known after `at`, in the order they speak."""
+    return tx.rows(
+        """
+        select l.*, f.suffix
+        from loads as l
+        inner join files as f on f.sha256 = l.sha256
+        where l.target_table = %(table)s and l.source = %(source)s and l.known_from > %(at)s
+        order by l.known_from, l.load_id
+        """,
+        {"table": table, "source": source, "at": at},
+    )
+
+
+def add_quarantine(tx: Transaction, entries: Iterable[Mapping[str, Any]]) -> None:
+    """Keep bad cells: one entry per row and broken rule."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    rows = list(entries)
+    if not rows:
+        return
+    table = pa.Table.from_pylist([{name: row.get(name) for name in QUARANTINE_COLUMNS} for row in rows])
+    columns = [
+        table[name] if table[name].type != pa.null() else table[name].cast(pa.string())
+        for name in QUARANTINE_COLUMNS
+    ]
+    sink = pa.BufferOutputStream()
+    csv.write_csv(
+        pa.table(dict(zip(QUARANTINE_COLUMNS, columns, strict=True))),
+        sink,
+        csv.WriteOptions(include_header=False),
+    )
+    tx.copy_in("quarantine", QUARANTINE_COLUMNS, pa.BufferReader(sink.getvalue()))
+
+
+def supersede_quarantine(tx: Transaction, table: str, source: str, load_id: int, now: datetime) -> int:
+    """Close open entries of keys that this load brought in good order: the corrected export has arrived."""
+    return tx.execute(
+        f"""
+        update quarantine as q
+        set state = 'superseded', closed_by = %(load_id)s, closed_at = %(now)s
+        from {table}_facts as f
+        where
+            f.added_by = %(load_id)s and f.key_hash = q.key_hash and q.state = 'open'
+            and q.target_table = %(table)s and q.source = %(source)s and q.load_id <> %(load_id)s
+        """,
+        {"load_id": load_id, "table": table, "source": source, "now": now},
+    )
+
+
+def quarantine_rows(
+    tx: Transaction, *, sha256: str | None = None, state: str = "open", limit: int = 1000
+) -> list[dict[str, Any]]:
+    """Return quarantine entries, newest load first. Holds no personal data: only row, column, rule and key."""
+    return tx.rows(
+        """
+        select
+            q.quarantine_id, l.sha256, q.load_id, a.display_name as file, q.target_table, q.source, q.row_no as row,
+            q.column_name as column, q.rule, q.key_shown as key, q.state, q.closed_by, q.correction, q.correction_reason
+        from quarantine as q
+        inner join loads as l on l.load_id = q.load_id
+        left join lateral (
+            select display_name from arrivals where arrivals.sha256 = l.sha256 order by arrival_id limit 1
+        ) as a on true
+        where
+            (%(state)s = 'all' or q.state = %(state)s)
+            and (%(sha256)s::text is null or l.sha256 like %(sha256)s || '%%')
+        order by q.load_id desc, q.row_no, q.quarantine_id
+        limit %(limit)s
+        """,
+        {"sha256": sha256, "state": state, "limit": limit},
+    )
+
+
+def add_verdict(
+    tx: Transaction, sha256: str, load_id: int | None, verdict: Mapping[str, Any], now: datetime
+) -> None:
+    """Keep the quality gate's verdict on a file."""
+    tx.execute(
+        """
+        insert into quality_verdicts (sha256, load_id, verdict, checks, message, judged_at)
+        values (%(sha256)s, %(load_id)s, %(verdict)s, %(checks)s::jsonb, %(message)s, %(now)s)
+        """,
+        {
+            "sha256": sha256, "load_id": load_id, "verdict": verdict["status"],
+            "checks": json.dumps(verdict.get("failed", []), ensure_ascii=False), "message": verdict.get("message"),
+            "now": now,
+        },
+    )  # fmt: skip

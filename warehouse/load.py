@@ -1,0 +1,313 @@
+"""Merging parsed rows into the bitemporal facts: what is new is added, what changed gets a new version, the rest stays.
+
+A version says what one source said of one key from `known_from` on, until `known_to`. The version in force at the file's
+own time decides whether a row says anything new, so files may come late and in any order.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from warehouse.database import Transaction
+
+FACT_COLUMNS: Final = (
+    "source", "key_hash", "row_hash", "load_id", "added_by", "row_no", "known_from", "known_to",
+)  # fmt: skip
+DOSSIER_EVENTS: Final = ("received_at", "finished_at", "returned_at", "supplement_requested_at")
+
+
+@dataclass
+class Merged:
+    """What a merge did, in rows. late: whether later files spoke about rows that this one changed."""
+
+    accepted: int = 0
+    unchanged: int = 0
+    inserted: int = 0
+    closed: int = 0
+    late_keys: frozenset[int] = frozenset()
+
+
+class _Pipe(io.RawIOBase):
+    """A readable stream over an iterator of byte chunks (COPY pulls from it)."""
+
+    def __init__(self, chunks: Iterator[Any]) -> None:
+        self.chunks, self.rest = chunks, memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if not len(self.rest):
+            self.rest = memoryview(next(self.chunks, b""))
+        size = len(self.rest) if size < 0 else size
+        piece, self.rest = self.rest[:size], self.rest[size:]
+        return piece.tobytes()
+
+
+class ParsedRows:
+    """The Arrow files a reader wrote, read batch by batch (see `sources.rowset`)."""
+
+    def __init__(self, folder: Path) -> None:
+        import pyarrow as pa
+
+        self.rows = pa.ipc.open_file(pa.memory_map(str(folder / "rows.arrow")))
+        marks = pa.ipc.open_file(pa.memory_map(str(folder / "marks.arrow"))).read_all()
+        self.columns = [name for name in self.rows.schema.names if name != "_row"]
+        self.row_no = marks["_row"].to_numpy()
+        self.ok = marks["_ok"].to_numpy()
+        self.repeat = marks["_repeat"].to_numpy()
+        self.key_hash = marks["_key_hash"].to_numpy()
+        self.row_hash = marks["_row_hash"].to_numpy()
+
+    @classmethod
+    def open(cls, folder: Path) -> ParsedRows | None:
+        """Return the rows of a parsed file, or None when it had no data row."""
+        return cls(folder) if (folder / "rows.arrow").exists() else None
+
+    def batches(self) -> Iterator[tuple[int, Any]]:
+        """Yield (first row position, record batch)."""
+        start = 0
+        for number in range(self.rows.num_record_batches):
+            batch = self.rows.get_batch(number)
+            yield start, batch
+            start += batch.num_rows
+
+    def unit_counts(self) -> dict[str, int]:
+        """Return accepted rows by unit."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        counts: dict[str, int] = {}
+        if "unit_code" not in self.columns:
+            return counts
+        for start, batch in self.batches():
+            good = pc.filter(batch["unit_code"], pa.array(self.ok[start : start + batch.num_rows]))
+            for entry in pc.value_counts(good).to_pylist():
+                if entry["values"] is not None:
+                    counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
+        return counts
+
+    def events_to(self) -> datetime | None:
+        """Return the latest event time of accepted dossier rows."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        latest: datetime | None = None
+        names = [name for name in DOSSIER_EVENTS if name in self.columns]
+        for start, batch in self.batches():
+            good = pa.array(self.ok[start : start + batch.num_rows])
+            for name in names:
+                top = pc.max(pc.filter(batch[name], good)).as_py()
+                if top is not None and (latest is None or top > latest):
+                    latest = top
+        return latest
+
+
+def merge(
+    tx: Transaction, parsed: ParsedRows, *, table: str, source: str, load_id: int, added_by: int, known_from: datetime,
+    only_keys: frozenset[int] | None = None, only_rows: frozenset[int] | None = None,
+) -> Merged:  # fmt: skip
+    """Merge the accepted rows of a parsed file into `<table>_facts` at system time `known_from`.
+
+    only_keys: take part only in these keys (a later file repeated after a late one). only_rows: only these row numbers
+    (rows released from quarantine). The caller holds the table's lock and commits.
+    """
+    import numpy as np
+
+    facts = f"{table}_facts"
+    wanted = parsed.ok.copy()
+    if only_keys is not None:
+        wanted &= np.isin(parsed.key_hash, np.fromiter(only_keys, np.int64, len(only_keys)))
+    if only_rows is not None:
+        wanted &= np.isin(parsed.row_no, np.fromiter(only_rows, np.int64, len(only_rows)))
+    merged = Merged(accepted=int(wanted.sum()))
+    fresh = wanted & ~parsed.repeat
+    place = np.flatnonzero(fresh)
+    known_to: Any = None
+    if len(place) and tx.scalar(
+        f"select exists (select 1 from {facts} where source = %(source)s)", {"source": source}
+    ):
+        found = _in_force(tx, facts, source, known_from, place, parsed)
+        place, known_to = _what_changes(place, parsed, found)
+        merged.late_keys = _spoken_later(tx, facts, table, source, known_from, place, parsed, known_to)
+        merged.closed = _close(tx, facts, source, known_from, added_by)
+    merged.inserted = len(place)
+    merged.unchanged = merged.accepted - merged.inserted
+    if len(place):
+        mask = np.zeros(len(parsed.ok), bool)
+        mask[place] = True
+        columns = [*FACT_COLUMNS, *parsed.columns]
+        constants = {
+            "source": source,
+            "load_id": load_id,
+            "added_by": added_by,
+            "known_from": _stamp(known_from),
+        }
+        tx.copy_in(facts, columns, _Pipe(_csv(parsed, mask, place, known_to, columns, constants)))  # type: ignore[arg-type]
+    if table == "dossiers":
+        _note_twins(tx, source, added_by)
+    return merged
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat()
+
+
+def _in_force(tx: Transaction, facts: str, source: str, at: datetime, place: Any, parsed: ParsedRows) -> Any:
+    """Return per key of the file the version in force at `at` and the start of the next one, as a DataFrame.
+
+    Leaves the temporary table `incoming` (place, key_hash, row_hash) behind for the statements that follow.
+    """
+    import pyarrow as pa
+    from pyarrow import csv
+
+    tx.execute(
+        "create temporary table if not exists incoming (place integer, key_hash bigint, row_hash bigint) on commit drop"
+    )
+    tx.execute("delete from incoming")
+    sink = pa.BufferOutputStream()
+    keys = pa.table({"place": pa.array(place), "key": parsed.key_hash[place], "hash": parsed.row_hash[place]})
+    csv.write_csv(keys, sink, csv.WriteOptions(include_header=False))
+    tx.copy_in("incoming", ["place", "key_hash", "row_hash"], pa.BufferReader(sink.getvalue()))
+    tx.execute("analyze incoming")
+    return tx.frame(
+        f"""
+        select
+            i.place,
+            bool_or(f.row_hash = i.row_hash) filter (where f.known_from <= %(at)s and f.known_to > %(at)s) as same,
+            max(f.known_to) filter (where f.known_from <= %(at)s and f.known_to > %(at)s)::text as force_to,
+            min(f.known_from) filter (where f.known_from > %(at)s)::text as next_from
+        from incoming as i
+        inner join {facts} as f on f.key_hash = i.key_hash and f.source = %(source)s
+        where f.known_to > %(at)s
+        group by i.place
+        """,
+        {"at": at, "source": source},
+    )
+
+
+def _what_changes(place: Any, parsed: ParsedRows, found: Any) -> tuple[Any, Any]:
+    """Return the positions that need a new version and, beside them, the end of its validity as text."""
+    import numpy as np
+
+    same = np.zeros(len(parsed.ok), bool)
+    until = np.full(len(parsed.ok), "infinity", object)
+    if len(found):
+        at = found["place"].to_numpy()
+        same[at] = found["same"].eq(True).to_numpy()
+        end = found["force_to"].where(found["force_to"].notna(), found["next_from"])
+        until[at] = end.where(end.notna(), "infinity").to_numpy()
+    keep = place[~same[place]]
+    return keep, until[keep]
+
+
+def _close(tx: Transaction, facts: str, source: str, at: datetime, added_by: int) -> int:
+    """End the versions in force at `at` that the incoming rows contradict. `closed_by` marks the end of being current."""
+    return tx.execute(
+        f"""
+        update {facts} as f
+        set
+            known_to = %(at)s,
+            closed_by = case when f.known_to = 'infinity' then %(added_by)s else f.closed_by end
+        from incoming as i
+        where
+            f.key_hash = i.key_hash and f.source = %(source)s and f.row_hash <> i.row_hash
+            and f.known_from <= %(at)s and f.known_to > %(at)s
+        """,
+        {"at": at, "source": source, "added_by": added_by},
+    )
+
+
+def _spoken_later(
+    tx: Transaction,
+    facts: str,
+    table: str,
+    source: str,
+    at: datetime,
+    place: Any,
+    parsed: ParsedRows,
+    until: Any,
+) -> frozenset[int]:
+    """Return the changed keys when a file known after `at` is loaded already: it must be heard again for them."""
+    later = tx.scalar(
+        """
+        select exists (
+            select 1 from loads
+            where target_table = %(table)s and source = %(source)s and known_from > %(at)s
+        )
+        """,
+        {"table": table, "source": source, "at": at},
+    )
+    return frozenset(parsed.key_hash[place].tolist()) if later else frozenset()
+
+
+def _note_twins(tx: Transaction, source: str, added_by: int) -> None:
+    """Remember dossiers that another source speaks about as well."""
+    others = tx.scalar(
+        "select exists (select 1 from loads where target_table = 'dossiers' and source <> %(source)s)",
+        {"source": source},
+    )
+    if others:
+        tx.execute(
+            """
+            insert into dossier_twins (key_hash)
+            select distinct n.key_hash
+            from dossiers_facts as n
+            inner join dossiers_facts as o on o.key_hash = n.key_hash and o.source <> n.source
+            where n.added_by = %(added_by)s
+            on conflict do nothing
+            """,
+            {"added_by": added_by},
+        )
+
+
+def _csv(
+    parsed: ParsedRows,
+    mask: Any,
+    place: Any,
+    known_to: Any,
+    columns: Sequence[str],
+    constants: dict[str, Any],
+) -> Iterator[Any]:
+    """Yield CSV chunks of the rows to insert, in file order."""
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import csv
+
+    ends = np.full(len(mask), "infinity", object) if known_to is not None else None
+    if ends is not None:
+        ends[place] = known_to
+    options = csv.WriteOptions(include_header=False, quoting_style="needed")
+    for start, batch in parsed.batches():
+        here = slice(start, start + batch.num_rows)
+        chosen = mask[here]
+        count = int(chosen.sum())
+        if not count:
+            continue
+        part = batch if count == batch.num_rows else batch.filter(pa.array(chosen))
+        ready: dict[str, Any] = {
+            name: pa.repeat(pa.scalar(value), count) for name, value in constants.items()
+        }
+        ready["key_hash"] = pa.array(parsed.key_hash[here][chosen])
+        ready["row_hash"] = pa.array(parsed.row_hash[here][chosen])
+        ready["row_no"] = part["_row"]
+        if ends is None:
+            ready["known_to"] = pa.repeat(pa.scalar("infinity"), count)
+        else:
+            ready["known_to"] = pa.array(ends[here][chosen], pa.string())
+        arrays = [ready[name] if name in ready else _plain(part[name]) for name in columns]
+        sink = pa.BufferOutputStream()
+        csv.write_csv(pa.RecordBatch.from_arrays(arrays, list(columns)), sink, options)
+        yield sink.getvalue()
+
+
+def _plain(array: Any) -> Any:
+    """Return an array the CSV writer knows: dictionaries decoded."""
+    import pyarrow as pa
+
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array

@@ -1,0 +1,232 @@
+"""Counts of dossiers: one SQL body (`sql/marts/dossier_counts.sql`) for every question.
+
+* as the facts were known at a moment, for any instant: counted from all facts (`counted_from_facts`);
+* as known now: finished dossiers from the monthly counts that follow the facts by difference, open ones from the facts.
+Both give the same figures; `sql/checks/settled_counts.sql` and the tests hold them against each other.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from warehouse.database import Transaction, sql_text
+
+COUNTERS: Final = (
+    "dossiers", "online", "postal", "channel_unknown", "fee_due", "fee_unknown", "fee_paid_online", "fee_paid_unknown",
+    "components_known", "components_digitised", "result_known", "result_digitised", "supplement_known",
+    "supplement_repeated", "due_known", "past_due", "qd766_counted", "qd766_late", "provincial_766_counted",
+    "provincial_766_late", "ii06_counted", "ii06_late", "opencps_counted", "opencps_late",
+)  # fmt: skip
+_SUMS: Final = ",\n    ".join(f"sum(c.{name})::bigint as {name}" for name in COUNTERS)
+_NAMES: Final = ", ".join(COUNTERS)
+MART: Final = "dossier_month_counts"
+#: Beyond this share of changed dossiers a recount is cheaper than the difference.
+REBUILD_SHARE: Final = 0.1
+_CURRENT: Final = "select * from dossiers_facts where known_to = 'infinity'"
+_KNOWN: Final = "select * from dossiers_facts where known_from <= %(known_at)s and known_to > %(known_at)s"
+_OPEN: Final = """
+    select f.* from dossiers_facts as f
+    where f.known_to = 'infinity' and f.key_hash in (
+        select o.key_hash from dossiers_facts as o where o.finished_at is null and o.known_to = 'infinity'
+    )
+"""
+_OPEN_ALONE: Final = "select * from dossiers_facts where finished_at is null and known_to = 'infinity'"
+_TOUCHED: Final = """
+    select f.* from dossiers_facts as f
+    where f.key_hash in (
+        select n.key_hash from dossiers_facts as n where n.added_by > %(applied)s
+        union
+        select n.key_hash from dossiers_facts as n where n.closed_by > %(applied)s
+    )
+"""
+_AFTER: Final = _TOUCHED + " and f.known_to = 'infinity'"
+_BEFORE: Final = (
+    _TOUCHED + " and f.added_by <= %(applied)s and (f.known_to = 'infinity' or f.closed_by > %(applied)s)"
+)
+
+
+def judged(scope: str, condition: str = "true") -> str:
+    """Return the beginning of a statement over the judged dossiers of a scope of versions (all texts are ours)."""
+    return sql_text("marts/dossiers_judged.sql").replace("{scope}", scope).replace("{filter}", condition)
+
+
+def body(scope: str, condition: str = "true") -> str:
+    """Return the counting statement over a scope of versions."""
+    return judged(scope, condition) + sql_text("marts/dossier_counts.sql").replace("{sums}", _SUMS)
+
+
+#: What counts against a measure: the dossiers behind its lost points. `{late}` stands for the definition's column.
+BEHIND: Final = {
+    "overdue_rate": "{late} and (j.finished_at is null and {open_counts} or j.finished_at >= %(first_at)s)",
+    "online_rate": "j.channel in ('direct', 'postal') and j.received_at >= %(first_at)s",
+    "postal_rate": "j.channel in ('direct', 'online') and j.received_at >= %(first_at)s",
+    "online_payment_rate": "j.fee_amount > 0 and not j.paid_online and j.received_at >= %(first_at)s",
+    "digitised_rate": "(not j.components_digitised and j.received_at >= %(first_at)s)"
+    " or (not j.result_digitised and j.finished_at >= %(first_at)s)",
+    "components_digitised_rate": "not j.components_digitised and j.received_at >= %(first_at)s",
+    "result_digitised_rate": "not j.result_digitised and j.finished_at >= %(first_at)s",
+    "repeat_supplement_rate": "j.supplement_count > 1 and j.received_at >= %(first_at)s",
+}  # fmt: skip
+_PENDING: Final = {"qd766": "true", "provincial_766": "true", "ii06": "false", "opencps": "false"}
+
+
+def evidence(
+    tx: Transaction, measure: str, *, unit_code: str, definition: str, first_at: datetime, as_of: datetime,
+    known_at: datetime | None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return the dossiers that count against a measure of one unit, worst first (see BEHIND for the measures)."""
+    behind = (
+        BEHIND[measure]
+        .replace("{late}", f"j.is_{definition}_late")
+        .replace("{open_counts}", _PENDING[definition])
+    )
+    procedures_known(tx, known_at)
+    scope = _CURRENT if known_at is None else _KNOWN
+    return tx.rows(
+        judged(scope, "d.unit_code = %(unit_code)s")
+        + sql_text("marts/dossier_evidence.sql").replace("{behind}", behind),
+        {"unit_code": unit_code, "first_at": first_at, "as_of": as_of, "known_at": known_at},
+    )
+
+
+def procedures_known(tx: Transaction, known_at: datetime | None) -> int:
+    """Lay out the list of procedures as known at a moment in the temporary table the counting body reads.
+
+    Returns the latest load that speaks of procedures (0: none).
+    """
+    tx.execute(
+        """
+        create temporary table if not exists procedures_known
+        (procedure_code text primary key, max_working_days integer) on commit drop
+        """
+    )
+    tx.execute("delete from procedures_known")
+    when = (
+        "known_to = 'infinity'"
+        if known_at is None
+        else "known_from <= %(known_at)s and known_to > %(known_at)s"
+    )
+    tx.execute(
+        f"""
+        insert into procedures_known (procedure_code, max_working_days)
+        select distinct on (procedure_code) procedure_code, max_working_days
+        from procedures_facts
+        where {when} and max_working_days is not null
+        order by procedure_code, source, known_from desc
+        """,
+        {"known_at": known_at},
+    )
+    return int(tx.scalar("select coalesce(max(added_by), 0) from procedures_facts") or 0)
+
+
+def counted_from_facts(tx: Transaction, as_of: datetime, known_at: datetime | None) -> Any:
+    """Return the counts (part, unit_code, month, counters) from all facts known at `known_at` (None: now)."""
+    procedures_known(tx, known_at)
+    scope = _CURRENT if known_at is None else _KNOWN
+    return tx.frame(body(scope), {"as_of": as_of, "known_at": known_at})
+
+
+def refresh(tx: Transaction, now: datetime) -> dict[str, Any]:
+    """Bring the monthly counts of finished dossiers up to the facts. Work is proportional to what changed.
+
+    Returns {applied, keys, rebuilt}. Safe to call at any time and by several processes.
+    """
+    tx.lock("table:dossiers")
+    state = tx.one("select * from mart_state where mart = %(mart)s", {"mart": MART})
+    newest = int(
+        tx.scalar("select coalesce(max(load_id), 0) from loads where target_table = 'dossiers'") or 0
+    )
+    procedures = procedures_known(tx, None)
+    calendar = tx.scalar("select version from register_versions where register = 'calendar'") or ""
+    applied = int(state["applied_load_id"]) if state else 0
+    stale = (
+        state is None or state["procedures_load_id"] != procedures or state["calendar_version"] != calendar
+    )
+    if not stale and newest == applied:
+        return {"applied": applied, "keys": 0, "rebuilt": False}
+    changed, total = _sizes(tx, applied)
+    forever = {"as_of": "infinity", "applied": applied}
+    rebuilt = stale or changed > REBUILD_SHARE * total
+    if rebuilt:
+        tx.execute(f"delete from {MART}")
+        _add(tx, body(_CURRENT, "d.finished_at is not null"), forever, "+")
+    else:
+        _add(tx, body(_BEFORE, "d.finished_at is not null"), forever, "-")
+        _add(tx, body(_AFTER, "d.finished_at is not null"), forever, "+")
+    tx.execute(
+        """
+        insert into mart_state
+            (mart, applied_load_id, procedures_load_id, calendar_version, events_to, keys_touched, refreshed_at)
+        select %(mart)s, %(newest)s, %(procedures)s, %(calendar)s,
+            coalesce(max(events_to), '-infinity'), %(keys)s, %(now)s
+        from loads
+        where target_table = 'dossiers'
+        on conflict (mart) do update set
+            applied_load_id = excluded.applied_load_id, procedures_load_id = excluded.procedures_load_id,
+            calendar_version = excluded.calendar_version, events_to = excluded.events_to,
+            keys_touched = excluded.keys_touched, refreshed_at = excluded.refreshed_at
+        """,
+        {
+            "mart": MART,
+            "newest": newest,
+            "procedures": procedures,
+            "calendar": calendar,
+            "keys": changed,
+            "now": now,
+        },
+    )
+    return {"applied": newest, "keys": changed, "rebuilt": rebuilt}
+
+
+def _sizes(tx: Transaction, applied: int) -> tuple[int, int]:
+    """Return (versions that changed since, accepted rows of all loads as the size of the whole)."""
+    changed = int(
+        tx.scalar(
+            """
+            select coalesce(sum(rows_inserted + rows_closed), 0) from loads
+            where target_table = 'dossiers' and load_id > %(applied)s
+            """,
+            {"applied": applied},
+        )
+    )
+    total = int(
+        tx.scalar("select coalesce(sum(rows_inserted), 0) from loads where target_table = 'dossiers'")
+    )
+    return changed, max(total, 1)
+
+
+def _add(tx: Transaction, statement: str, params: dict[str, Any], sign: str) -> None:
+    """Add (or take away) counted cells to the monthly counts."""
+    values = ", ".join(f"{sign}n.{name}" for name in COUNTERS)
+    sets = ", ".join(f"{name} = t.{name} + excluded.{name}" for name in COUNTERS)
+    tx.execute(
+        f"""
+        insert into {MART} as t (part, unit_code, month, {_NAMES})
+        select n.part, n.unit_code, n.month, {values} from ({statement}) as n
+        on conflict (part, unit_code, month) do update set {sets}
+        """,
+        params,
+    )
+
+
+def dossier_counts(tx: Transaction, as_of: datetime, known_at: datetime | None, now: datetime) -> Any:
+    """Return the counts by the cheapest way that gives the same figures.
+
+    Returns a DataFrame with part (received, finished, open), unit_code, month (None for open) and the counters.
+    """
+    if known_at is not None:
+        return counted_from_facts(tx, as_of, known_at)
+    refresh(tx, now)
+    settled_by = tx.scalar(
+        "select events_to <= %(as_of)s from mart_state where mart = %(mart)s", {"as_of": as_of, "mart": MART}
+    )
+    if not settled_by:
+        return counted_from_facts(tx, as_of, None)
+    import pandas as pd
+
+    settled = tx.frame(f"select part, unit_code, month, {_NAMES} from {MART}")
+    twins = tx.scalar("select exists (select 1 from dossier_twins)")
+    running = tx.frame(body(_OPEN if twins else _OPEN_ALONE, "d.finished_at is null"), {"as_of": as_of})
+    both = pd.concat([settled, running], ignore_index=True) if len(running) else settled
+    return both.groupby(["part", "unit_code", "month"], as_index=False, dropna=False)[list(COUNTERS)].sum()

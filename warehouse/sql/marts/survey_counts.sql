@@ -1,0 +1,39 @@
+-- Satisfaction forms answered in a period. Grain: unit.
+-- An answer of 4 or 5 is satisfied; the five factors weigh alike; a form without factor answers counts its overall answer.
+-- Needs: scope, %(first_day)s, %(last_day)s.
+with forms as (
+    {scope}
+),
+
+answers as (
+    select
+        f.unit_code,
+        f.answered_on,
+        num_nonnulls(f.access, f.procedures, f.officials, f.results, f.feedback) as factor_answers,
+        (f.access >= 4)::integer as access_ok,
+        (f.procedures >= 4)::integer as procedures_ok,
+        (f.officials >= 4)::integer as officials_ok,
+        (f.results >= 4)::integer as results_ok,
+        (f.feedback >= 4)::integer as feedback_ok,
+        f.overall
+    from forms as f
+    where f.answered_on between %(first_day)s and %(last_day)s
+)
+
+select
+    a.unit_code,
+    count(*) as forms,
+    sum(
+        case
+            when a.factor_answers > 0
+                then
+                    coalesce(a.access_ok, 0) + coalesce(a.procedures_ok, 0) + coalesce(a.officials_ok, 0)
+                    + coalesce(a.results_ok, 0) + coalesce(a.feedback_ok, 0)
+            else coalesce((a.overall >= 4)::integer, 0)
+        end
+    )::bigint as satisfied,
+    sum(case when a.factor_answers > 0 then a.factor_answers else num_nonnulls(a.overall) end)::bigint as answers,
+    count(distinct a.answered_on) filter (where c.is_working) as days_with_forms
+from answers as a
+left join calendar_days as c on c.day = a.answered_on
+group by a.unit_code
