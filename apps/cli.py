@@ -22,9 +22,7 @@ as_json = click.option("--json", "json_out", is_flag=True, help="In đúng một
 year_option = click.option("--year", type=int, required=True, help="Năm chấm điểm.")
 as_of_option = click.option("--as-of", metavar="TS", help="Tính đến ngày (mặc định: bây giờ).")
 known_at_option = click.option("--known-at", metavar="TS", help="Chỉ dùng số liệu đã nạp đến lúc này.")
-definition_option = click.option(
-    "--definition", metavar="D", help="Định nghĩa trễ hạn: qd766, provincial_766, ii06, opencps."
-)
+definition_option = click.option("--definition", metavar="D", help="Định nghĩa trễ hạn: qd766, provincial_766, ii06, opencps.")
 
 
 @click.group(context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100})
@@ -37,15 +35,11 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--contract", metavar="FILE", help="Hợp đồng đọc tệp (tên hoặc tệp YAML); bỏ trống thì tự nhận."
-)
+@click.option("--contract", metavar="FILE", help="Hợp đồng đọc tệp (tên hoặc tệp YAML); bỏ trống thì tự nhận.")
 @click.option("--unit", metavar="CODE", help="Mã xã của tệp, thay cho đơn vị ghi trong tệp.")
 @click.option("--received-at", metavar="TS", help="Thời điểm nhận tệp; số liệu được coi là biết từ lúc này.")
 @as_json
-def ingest(
-    paths: tuple[Path, ...], contract: str | None, unit: str | None, received_at: str | None, json_out: bool
-) -> int:
+def ingest(paths: tuple[Path, ...], contract: str | None, unit: str | None, received_at: str | None, json_out: bool) -> int:
     """Đọc, kiểm tra và nạp các tệp xuất (thư mục nghĩa là mọi tệp trong đó)."""
     from apps import show
     from flows.steps.home import parse_moment
@@ -243,9 +237,7 @@ def _home(*, prepare: bool = True) -> Home:
     return home
 
 
-def _question(
-    year: int, month: int | None, as_of: str | None, known_at: str | None, definition: str | None
-) -> Any:
+def _question(year: int, month: int | None, as_of: str | None, known_at: str | None, definition: str | None) -> Any:
     from flows.steps.home import parse_moment
     from flows.steps.measure import question
 

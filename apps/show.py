@@ -110,8 +110,6 @@ def rule_text(rule: str) -> str:
 def drafted(document: dict[str, Any]) -> None:
     """The YAML as it is, fit for a file; notes go to stderr."""
     sys.stdout.write(document["yaml"])
-    for note in document["notes"]:
-        print(f"# {note}", file=sys.stderr)
 
 
 def contracts(document: dict[str, Any]) -> None:
@@ -204,13 +202,9 @@ def explained(document: dict[str, Any]) -> None:
         if item["dossier_count"] > 10:
             out.print(f"   … tất cả {fmt.count(item['dossier_count'])} hồ sơ (--json để lấy đủ)")
     if document["missing"]:
-        table = _table(
-            "\nChưa có số liệu (không tính là 0)", "Tiêu chí", "Nội dung", ("Điểm", "right"), "Phụ trách"
-        )
+        table = _table("\nChưa có số liệu (không tính là 0)", "Tiêu chí", "Nội dung", ("Điểm", "right"), "Phụ trách")
         for row in document["missing"]:
-            table.add_row(
-                row["code"], _escape(row["label"]), _points(row["max_points"]), _escape(row["owner"])
-            )
+            table.add_row(row["code"], _escape(row["label"]), _points(row["max_points"]), _escape(row["owner"]))
         out.print(table)
     if document.get("warning"):
         out.print(f"[yellow]{_escape(document['warning'])}[/]")
@@ -241,9 +235,7 @@ def findings(rows: list[dict[str, Any]]) -> None:
 
 
 def quarantined(document: dict[str, Any]) -> None:
-    table = _table(
-        "Các dòng bị giữ lại", ("Số", "right"), "Tệp", ("Dòng", "right"), "Cột", "Lý do", "Mã", "Tình trạng"
-    )
+    table = _table("Các dòng bị giữ lại", ("Số", "right"), "Tệp", ("Dòng", "right"), "Cột", "Lý do", "Mã", "Tình trạng")
     states = {"open": "chờ sửa", "superseded": "đã có bản sửa", "closed": "đã đóng"}
     for row in document["rows"]:
         table.add_row(
@@ -300,9 +292,7 @@ def demo(document: dict[str, Any]) -> None:
             _escape(row["paragraph"]),
         )
     out.print(table)
-    table = _table(
-        "\nChất lượng tệp", "Kết luận", ("Số tệp", "right"), ("Dòng đọc", "right"), ("Dòng giữ lại", "right")
-    )
+    table = _table("\nChất lượng tệp", "Kết luận", ("Số tệp", "right"), ("Dòng đọc", "right"), ("Dòng giữ lại", "right"))
     for row in document["quality"]:
         table.add_row(
             VERDICTS.get(row["verdict"], _escape(row["verdict"])),
@@ -316,9 +306,7 @@ def demo(document: dict[str, Any]) -> None:
     findings(document["findings"])
     for label, path in document["written"].items():
         out.print(f"{label}: {path}", soft_wrap=True)
-    out.print(
-        f"Xem một tiêu chí: .venv/bin/cchc explain --commune {lost['commune']} --year {lost['year']} --criterion III.3"
-    )
+    out.print(f"Xem một tiêu chí: .venv/bin/cchc explain --commune {lost['commune']} --year {lost['year']} --criterion III.3")
 
 
 def status_text(status: str) -> str:

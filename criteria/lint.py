@@ -20,8 +20,7 @@ from criteria.yaml_lines import Located, YamlProblem, read
 
 _HUNDREDTHS = 100
 _HEAD_FIELDS = (
-    "name label label_en subject level total in_force_from provenance sections rounding bonus ranking "
-    "grading grade_bands"
+    "name label label_en subject level total in_force_from provenance sections rounding bonus ranking grading grade_bands"
 ).split()
 
 
@@ -38,15 +37,11 @@ class _Reader:
         try:
             located = read(file)
         except YamlProblem as error:
-            self.problems.append(
-                Problem(file, error.line, file.name, f"YAML không đọc được ({error})", "Sửa cú pháp")
-            )
+            self.problems.append(Problem(file, error.line, file.name, f"YAML không đọc được ({error})", "Sửa cú pháp"))
             return None
         for path, line in located.duplicates:
             where = ".".join(str(p) for p in path)
-            self.problems.append(
-                Problem(file, line, where, f"khóa «{path[-1]}» viết hai lần", "Xóa hoặc gộp một lần")
-            )
+            self.problems.append(Problem(file, line, where, f"khóa «{path[-1]}» viết hai lần", "Xóa hoặc gộp một lần"))
         if not isinstance(located.data, dict):
             self.problems.append(Problem(file, 1, file.name, "phải là danh mục khóa: giá trị", "Xem bộ mẫu"))
             return None
@@ -130,9 +125,7 @@ def _check_measures(f: Located) -> Iterator[Problem]:
         if entry.get("unit") not in ("share", "count"):
             yield Problem(f.file, f.line(name, "unit"), name, "unit phải là share hoặc count", "Sửa unit")
         if entry.get("recover") not in RECOVERS:
-            yield Problem(
-                f.file, f.line(name, "recover"), name, "recover không hợp lệ", f"Chọn {', '.join(RECOVERS)}"
-            )
+            yield Problem(f.file, f.line(name, "recover"), name, "recover không hợp lệ", f"Chọn {', '.join(RECOVERS)}")
 
 
 def _check_head(f: Located, context: Context) -> Iterator[Problem]:
@@ -141,9 +134,7 @@ def _check_head(f: Located, context: Context) -> Iterator[Problem]:
         if key not in head:
             yield Problem(f.file, 1, name, f"thiếu mục {key}", "Bổ sung theo bộ mẫu")
     if name != f.file.parent.name:
-        yield Problem(
-            f.file, f.line("name"), name, f"name khác tên thư mục «{f.file.parent.name}»", "Đặt trùng nhau"
-        )
+        yield Problem(f.file, f.line("name"), name, f"name khác tên thư mục «{f.file.parent.name}»", "Đặt trùng nhau")
     yield from check_source(f, (), head, name, context)
     tables = head.get("grade_bands") or []
     yield from check_versions(f, ("grade_bands",), tables, "grade_bands")
@@ -169,9 +160,7 @@ def _check_bands(f: Located, table: int, bands: list[Any]) -> Iterator[Problem]:
         yield Problem(f.file, f.line(*path), "grade_bands", "không có mức xếp loại nào", "Bổ sung bands")
         return
     if bands[0].get("below") is not None:
-        yield Problem(
-            f.file, f.line(*path, 0), "grade_bands", "mức cao nhất phải có below: null", "Bỏ cận trên"
-        )
+        yield Problem(f.file, f.line(*path, 0), "grade_bands", "mức cao nhất phải có below: null", "Bỏ cận trên")
     if bands[-1].get("from") is not None:
         yield Problem(
             f.file,
@@ -191,9 +180,7 @@ def _check_bands(f: Located, table: int, bands: list[Any]) -> Iterator[Problem]:
     for k, band in enumerate(bands):
         low, high = band.get("from"), band.get("below")
         if low is not None and high is not None and low >= high:
-            yield Problem(
-                f.file, f.line(*path, k), "grade_bands", f"mức «{band.get('grade')}» rỗng", "Đặt from < below"
-            )
+            yield Problem(f.file, f.line(*path, k), "grade_bands", f"mức «{band.get('grade')}» rỗng", "Đặt from < below")
 
 
 def _check_targets(f: Located, context: Context) -> Iterator[Problem]:
@@ -237,9 +224,7 @@ def _check_sections(head: Located, files: list[Located], context: Context) -> It
     for f in files:
         for code, entry in f.data.items():
             if code in seen:
-                yield Problem(
-                    f.file, f.line(code), code, f"mã đã có ở {seen[code]}", "Đổi mã hoặc xóa một nơi"
-                )
+                yield Problem(f.file, f.line(code), code, f"mã đã có ở {seen[code]}", "Đổi mã hoặc xóa một nơi")
                 continue
             seen[code] = f"{f.file.name}:{f.line(code)}"
             section = code.rsplit(".", 1)[0]
@@ -261,9 +246,7 @@ def _check_sections(head: Located, files: list[Located], context: Context) -> It
 def _check_sums(head: Located, criteria: list[tuple[Located, str, dict[str, Any]]]) -> Iterator[Problem]:
     """On every day on which something changes, each section and the whole add up to the legal maximum."""
     base = [(f, code, e) for f, code, e in criteria if e.get("kind", "base") == "base"]
-    days = sorted(
-        {str(v.get("in_force_from")) for _, _, e in base for v in e["versions"] if isinstance(v, dict)}
-    )
+    days = sorted({str(v.get("in_force_from")) for _, _, e in base for v in e["versions"] if isinstance(v, dict)})
     sections = head.data.get("sections") or {}
     reported: set[str] = set()
     for day in days:
@@ -282,9 +265,7 @@ def _check_sums(head: Located, criteria: list[tuple[Located, str, dict[str, Any]
             differs = legal is not None and round(got * _HUNDREDTHS) != round(legal * _HUNDREDTHS)
             if differs and section not in reported:
                 reported.add(section)
-                what = (
-                    f"từ {day} các tiêu chí cộng lại {_points(got)} điểm, khác {_points(legal)} điểm của mục"
-                )
+                what = f"từ {day} các tiêu chí cộng lại {_points(got)} điểm, khác {_points(legal)} điểm của mục"
                 yield Problem(f.file, f.line(code), f"Mục {section}", what, "Sửa max_points cho khớp văn bản")
     for section, entry in sections.items():
         if (entry.get("max_points") or 0) > 0 and not any(c.rsplit(".", 1)[0] == section for _, c, _ in base):
@@ -315,13 +296,9 @@ def _check_definitions(f: Located, context: Context) -> Iterator[Problem]:
                 yield Problem(f.file, f.line(*path), name, "thiếu version (số nguyên)", "Ghi version: 1")
 
 
-def _check_notice(
-    f: Located, context: Context, targets: set[str], codes: set[str], grades: set[str]
-) -> Iterator[Problem]:
+def _check_notice(f: Located, context: Context, targets: set[str], codes: set[str], grades: set[str]) -> Iterator[Problem]:
     if f.data.get("notice") not in context.instruments:
-        yield Problem(
-            f.file, f.line("notice"), "notice", "văn bản không có trong instruments.yaml", "Khai báo văn bản"
-        )
+        yield Problem(f.file, f.line("notice"), "notice", "văn bản không có trong instruments.yaml", "Khai báo văn bản")
     for code, entry in (f.data.get("commitments") or {}).items():
         path = ("commitments", code)
         value = entry.get("value")

@@ -27,9 +27,7 @@ def check_criterion(f: Located, code: str, entry: Any, context: Context) -> Iter
             yield Problem(f.file, f.line(code), code, f"thiếu mục {key}", "Bổ sung")
     for key in entry:
         if key not in REQUIRED and key not in OPTIONAL:
-            yield Problem(
-                f.file, f.line(code, key), code, f"mục «{key}» không có nghĩa", "Xóa hoặc sửa chính tả"
-            )
+            yield Problem(f.file, f.line(code, key), code, f"mục «{key}» không có nghĩa", "Xóa hoặc sửa chính tả")
     yield from _check_choices(f, code, entry)
     yield from _check_input(f, code, entry, context)
     versions = entry.get("versions")
@@ -95,9 +93,7 @@ def _check_version(
 ) -> Iterator[Problem]:
     for key in version:
         if key not in VERSION_FIELDS:
-            yield Problem(
-                f.file, f.line(*path, key), code, f"mục «{key}» không có nghĩa", "Xóa hoặc sửa chính tả"
-            )
+            yield Problem(f.file, f.line(*path, key), code, f"mục «{key}» không có nghĩa", "Xóa hoặc sửa chính tả")
     rule, points = version.get("rule"), version.get("max_points")
     if rule is None and points is None and "rule" in version:
         return  # repealed from this day
@@ -119,9 +115,7 @@ def _check_version(
             "Làm tròn",
         )
     if not isinstance(rule, dict) or len(rule) != 1:
-        yield Problem(
-            f.file, f.line(*path, "rule"), code, "thiếu cách tính (rule)", "Ghi rule: {tên: {tham số}}"
-        )
+        yield Problem(f.file, f.line(*path, "rule"), code, "thiếu cách tính (rule)", "Ghi rule: {tên: {tham số}}")
         return
     family, params = next(iter(rule.items()))
     if family not in RULE_SPECS:
@@ -215,9 +209,7 @@ def _param_faults(kind: str, value: Any, points: float, context: Context) -> Ite
 
 
 def _step_faults(edge: str, value: Any, points: float) -> Iterator[str]:
-    if not isinstance(value, list) or any(
-        not isinstance(s, dict) or set(s) != {edge, "points"} for s in value
-    ):
+    if not isinstance(value, list) or any(not isinstance(s, dict) or set(s) != {edge, "points"} for s in value):
         yield f"mỗi bậc phải là {{{edge}, points}}"
         return
     edges, awards = [s[edge] for s in value], [s["points"] for s in value]

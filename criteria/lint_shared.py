@@ -62,9 +62,7 @@ def check_texts(f: Located) -> Iterator[Problem]:
         yield Problem(f.file, f.line(*path), where, "chữ chưa ở dạng NFC", "Gõ lại bằng Unicode dựng sẵn")
 
 
-def check_source(
-    f: Located, path: tuple[Any, ...], entry: Any, where: str, context: Context
-) -> Iterator[Problem]:
+def check_source(f: Located, path: tuple[Any, ...], entry: Any, where: str, context: Context) -> Iterator[Problem]:
     """Every figure has instrument, clause and provenance; official needs an instrument that was found."""
     if not isinstance(entry, dict):
         yield Problem(f.file, f.line(*path), where, "phải là một danh mục", "Xem bộ mẫu")
@@ -80,9 +78,7 @@ def check_source(
         )
     source = entry.get("source")
     if not isinstance(source, dict) or not source.get("instrument"):
-        yield Problem(
-            f.file, f.line(*path, "source"), where, "thiếu nguồn (source)", "Ghi source: {instrument, clause}"
-        )
+        yield Problem(f.file, f.line(*path, "source"), where, "thiếu nguồn (source)", "Ghi source: {instrument, clause}")
         return
     name = source["instrument"]
     instrument = context.instruments.get(name)
@@ -103,9 +99,7 @@ def check_source(
             "Dùng reconstructed hoặc assumed cho đến khi có văn bản",
         )
     if not source.get("clause"):
-        yield Problem(
-            f.file, f.line(*path, "source"), where, "thiếu điều khoản (clause)", "Ghi điều, khoản, điểm"
-        )
+        yield Problem(f.file, f.line(*path, "source"), where, "thiếu điều khoản (clause)", "Ghi điều, khoản, điểm")
 
 
 def check_versions(f: Located, path: tuple[Any, ...], versions: Any, where: str) -> Iterator[Problem]:
@@ -118,9 +112,7 @@ def check_versions(f: Located, path: tuple[Any, ...], versions: Any, where: str)
         day = version.get("in_force_from") if isinstance(version, dict) else None
         line = f.line(*path, k, "in_force_from")
         if not isinstance(day, date):
-            yield Problem(
-                f.file, line, where, f"in_force_from «{day}» không phải ngày", "Ghi dạng YYYY-MM-DD"
-            )
+            yield Problem(f.file, line, where, f"in_force_from «{day}» không phải ngày", "Ghi dạng YYYY-MM-DD")
             continue
         if last is not None and day <= last:
             yield Problem(

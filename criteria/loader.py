@@ -130,11 +130,7 @@ def _load_set(name: str, root: Path) -> CriteriaSet:
     head_path, targets_path = folder / "set.yaml", folder / "targets.yaml"
     head, raw_targets = read_yaml(head_path), read_yaml(targets_path)
     raw_sections = [(path, read_yaml(path)) for path in section_files(folder)]
-    criteria = [
-        _criterion(path, code, entry, instruments)
-        for path, entries in raw_sections
-        for code, entry in entries.items()
-    ]
+    criteria = [_criterion(path, code, entry, instruments) for path, entries in raw_sections for code, entry in entries.items()]
     content = {"set": head, "targets": raw_targets, "criteria": [entries for _, entries in raw_sections]}
     try:
         return CriteriaSet(
@@ -212,9 +208,7 @@ def _rule(raw: Any) -> Rule | None:
     return Rule(str(family), dict(params or {}))
 
 
-def _targets(
-    path: Path, name: str, entry: Any, instruments: Mapping[str, Instrument]
-) -> tuple[TargetValue, ...]:
+def _targets(path: Path, name: str, entry: Any, instruments: Mapping[str, Instrument]) -> tuple[TargetValue, ...]:
     return tuple(
         TargetValue(
             name=name,

@@ -48,6 +48,4 @@ HIGHER_IS_BETTER: Final = frozenset(
         "plan_completion",
     }
 )
-LOWER_IS_BETTER: Final = frozenset(
-    {"breach", "falling_linear", "steps_down", "penalty_per_event", "penalty_per_percent"}
-)
+LOWER_IS_BETTER: Final = frozenset({"breach", "falling_linear", "steps_down", "penalty_per_event", "penalty_per_percent"})

@@ -89,10 +89,7 @@ def _above_limit(p: Params) -> str:
 
 
 def _step_missed(p: Params) -> str:
-    return (
-        f"{p['label']}: đạt {_share(p)}, chưa tới bậc {fmt.percent(p['threshold'])} "
-        f"({fmt.points(p['next_points'])} điểm)"
-    )
+    return f"{p['label']}: đạt {_share(p)}, chưa tới bậc {fmt.percent(p['threshold'])} ({fmt.points(p['next_points'])} điểm)"
 
 
 def _plan(p: Params) -> str:
@@ -109,10 +106,7 @@ def _not_met(p: Params) -> str:
 
 
 def _events(p: Params) -> str:
-    return (
-        f"{p['label']}: {fmt.count(p['events'])} {p['unit']}, "
-        f"mỗi trường hợp trừ {fmt.number(p['per_event'], 2)} điểm"
-    )
+    return f"{p['label']}: {fmt.count(p['events'])} {p['unit']}, mỗi trường hợp trừ {fmt.number(p['per_event'], 2)} điểm"
 
 
 def _percent_penalty(p: Params) -> str:
@@ -166,9 +160,7 @@ _REASONS: Final[Mapping[str, Writer]] = {
     "nothing_reported": lambda p: f"{p['label']}: không phát sinh",
     "value_out_of_range": _out_of_range,
     "declared_without_evidence": lambda p: f"{p['label']}: mới tự kê khai, chưa có tài liệu kiểm chứng",
-    "declared_points_below_max": lambda p: (
-        f"{p['label']}: tự chấm {fmt.points(p['points'])}/{fmt.points(p['max_points'])} điểm"
-    ),
+    "declared_points_below_max": lambda p: f"{p['label']}: tự chấm {fmt.points(p['points'])}/{fmt.points(p['max_points'])} điểm",
 }
 
 
@@ -247,9 +239,7 @@ _RECOVER: Final[Mapping[str, Writer]] = {
     "nothing_reported": lambda _: "Không cần làm gì.",
     "value_out_of_range": lambda _: "Sửa giá trị kê khai rồi nạp lại.",
     "declared_without_evidence": lambda _: _EVIDENCE,
-    "declared_points_below_max": lambda _: (
-        "Kê khai số liệu và gửi tài liệu kiểm chứng cho phần điểm còn thiếu."
-    ),
+    "declared_points_below_max": lambda _: "Kê khai số liệu và gửi tài liệu kiểm chứng cho phần điểm còn thiếu.",
 }
 
 

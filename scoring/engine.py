@@ -148,11 +148,7 @@ def _fill(column: _Column, criterion: ResolvedCriterion, value: Any, known: Any,
 def _measured(criterion: ResolvedCriterion, data: MeasureArrays, decimals: int) -> _Column:
     column = _missing(criterion, len(data.present), reasons.NO_MEASURE)
     n, d = data.numerator, data.denominator
-    share = (
-        criterion.out_of is not None
-        or criterion.measure_info is None
-        or criterion.measure_info.unit == "share"
-    )
+    share = criterion.out_of is not None or criterion.measure_info is None or criterion.measure_info.unit == "share"
     if criterion.out_of is not None:
         d = np.where(data.present & np.isnan(d), criterion.out_of, d)
     column.numerator, column.denominator, column.unknown = n, d, data.unknown
@@ -169,9 +165,7 @@ def _measured(criterion: ResolvedCriterion, data: MeasureArrays, decimals: int) 
     return column
 
 
-def _settle_empty(
-    criterion: ResolvedCriterion, column: _Column, empty: NDArray[np.bool_], decimals: int
-) -> None:
+def _settle_empty(criterion: ResolvedCriterion, column: _Column, empty: NDArray[np.bool_], decimals: int) -> None:
     """A denominator of zero, as the criterion says: no_data, not_applicable, full or zero points."""
     column.reason[empty] = _code(reasons.ZERO_DENOMINATOR)
     if criterion.zero_denominator == "not_applicable":
@@ -266,9 +260,7 @@ def _params(criterion: ResolvedCriterion, column: _Column, decimals: int) -> lis
     extra = dict(
         zip(
             by_rule.tolist(),
-            reasons.describe(
-                criterion, by_rule, column.value, column.numerator, column.denominator, column.branch
-            ),
+            reasons.describe(criterion, by_rule, column.value, column.numerator, column.denominator, column.branch),
         )
     )
     points, lost = from_units(column.units, decimals), from_units(column.lost, decimals)
@@ -301,9 +293,7 @@ def _or_none(values: NDArray[np.float64]) -> list[float | None]:
     return [None if x != x else x for x in values.tolist()]
 
 
-def _criteria_frame(
-    criteria_at: ResolvedSet, columns: Sequence[_Column], communes: Sequence[str], explain: bool
-) -> pd.DataFrame:
+def _criteria_frame(criteria_at: ResolvedSet, columns: Sequence[_Column], communes: Sequence[str], explain: bool) -> pd.DataFrame:
     count, decimals, listed = len(communes), criteria_at.decimals, criteria_at.criteria
 
     def same(values: Sequence[Any]) -> NDArray[Any]:
@@ -315,9 +305,7 @@ def _criteria_frame(
         return np.stack([getattr(c, name) for c in columns], axis=1).ravel()
 
     branches = each("branch").astype(np.int64)
-    names = np.array(
-        [branch_name(b) for b in range(NONE, int(max(branches, default=NONE)) + 1)], dtype=object
-    )
+    names = np.array([branch_name(b) for b in range(NONE, int(max(branches, default=NONE)) + 1)], dtype=object)
     maxima = [(c.max_points if c.kind == "base" else 0.0) if c.rule else np.nan for c in listed]
     frame = {
         "commune": np.repeat(np.array(communes, dtype=object), len(columns)),
@@ -349,9 +337,7 @@ def _criteria_frame(
     return pd.DataFrame({k: pd.Series(v, dtype=v.dtype) for k, v in frame.items()})
 
 
-def _totals_frame(
-    criteria_at: ResolvedSet, columns: Sequence[_Column], communes: Sequence[str]
-) -> pd.DataFrame:
+def _totals_frame(criteria_at: ResolvedSet, columns: Sequence[_Column], communes: Sequence[str]) -> pd.DataFrame:
     count, decimals, listed = len(communes), criteria_at.decimals, criteria_at.criteria
     base = np.zeros(count, dtype=np.int64)
     outside = np.zeros(count, dtype=np.int64)

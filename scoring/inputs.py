@@ -66,9 +66,7 @@ def _grid(
     return down[inside], across[inside], inside
 
 
-def measure_arrays(
-    frame: pd.DataFrame, names: Sequence[str], communes: Sequence[str]
-) -> Mapping[str, MeasureArrays]:
+def measure_arrays(frame: pd.DataFrame, names: Sequence[str], communes: Sequence[str]) -> Mapping[str, MeasureArrays]:
     """The measures asked for, by name. `unknown` may be absent from the frame and is then 0."""
     down, across, inside = _grid(frame, "measure", names, pd.Index(list(communes)), MEASURE_COLUMNS[:4])
     shape = (len(names), len(communes))
@@ -79,19 +77,12 @@ def measure_arrays(
     if "unknown" in frame.columns:
         unknown[down, across] = np.nan_to_num(_floats(frame["unknown"])[inside])
     present[down, across] = True
-    return {
-        name: MeasureArrays(numerator[k], denominator[k], unknown[k], present[k])
-        for k, name in enumerate(names)
-    }
+    return {name: MeasureArrays(numerator[k], denominator[k], unknown[k], present[k]) for k, name in enumerate(names)}
 
 
-def declaration_arrays(
-    frame: pd.DataFrame, codes: Sequence[str], communes: Sequence[str]
-) -> Mapping[str, DeclarationArrays]:
+def declaration_arrays(frame: pd.DataFrame, codes: Sequence[str], communes: Sequence[str]) -> Mapping[str, DeclarationArrays]:
     """The declarations asked for, by criterion. A state that is not one of STATES counts as `declared`."""
-    down, across, inside = _grid(
-        frame, "criterion_code", codes, pd.Index(list(communes)), DECLARATION_COLUMNS[:5]
-    )
+    down, across, inside = _grid(frame, "criterion_code", codes, pd.Index(list(communes)), DECLARATION_COLUMNS[:5])
     shape = (len(codes), len(communes))
     value, points = np.full(shape, np.nan), np.full(shape, np.nan)
     state = np.full(shape, -1, dtype=np.int8)

@@ -83,10 +83,7 @@ def measures(
     flows = counts.dossiers
     months = pd.to_datetime(flows["month"])
     inside = (months >= pd.Timestamp(first_day.replace(day=1))) & (months <= pd.Timestamp(last_day))
-    parts = {
-        part: flows[(flows["part"] == part) & (inside | (part == "open"))]
-        for part in ("received", "finished", "open")
-    }
+    parts = {part: flows[(flows["part"] == part) & (inside | (part == "open"))] for part in ("received", "finished", "open")}
 
     def count(part: str, name: str) -> Floats:
         return _column(parts[part], name, index)

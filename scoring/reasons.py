@@ -142,9 +142,7 @@ def _towards(
         needed = recover.needed_new(n, d, threshold)
     else:
         needed = recover.needed_existing(n, d, threshold)
-    return [
-        {"threshold": threshold, "needed": int(k) if known else None} for k, known in zip(needed, counted)
-    ]
+    return [{"threshold": threshold, "needed": int(k) if known else None} for k, known in zip(needed, counted)]
 
 
 def _limit(

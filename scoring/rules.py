@@ -119,17 +119,13 @@ def falling_linear(value: ArrayLike, max_points: float, full_below: float, zero_
     return _three(x, points, full, zero)
 
 
-def steps(
-    value: ArrayLike, max_points: float, steps: Sequence[Mapping[str, float]], otherwise: float = 0.0
-) -> Award:
+def steps(value: ArrayLike, max_points: float, steps: Sequence[Mapping[str, float]], otherwise: float = 0.0) -> Award:
     """The points of the first step reached: value >= from. Steps are listed from the highest down."""
     x = np.asarray(value, dtype=np.float64)
     return _first_step(x, max_points, [(x >= s["from"], s["points"]) for s in steps], otherwise)
 
 
-def steps_down(
-    value: ArrayLike, max_points: float, steps: Sequence[Mapping[str, float]], otherwise: float = 0.0
-) -> Award:
+def steps_down(value: ArrayLike, max_points: float, steps: Sequence[Mapping[str, float]], otherwise: float = 0.0) -> Award:
     """The points of the first step kept: value <= upto. Steps are listed from the lowest up."""
     x = np.asarray(value, dtype=np.float64)
     return _first_step(x, max_points, [(x <= s["upto"], s["points"]) for s in steps], otherwise)
@@ -166,9 +162,7 @@ def compound_steps(
     return _first_step(total, max_points, reached, otherwise)
 
 
-def _first_step(
-    x: Floats, max_points: float, reached: Sequence[tuple[NDArray[np.bool_], float]], otherwise: float
-) -> Award:
+def _first_step(x: Floats, max_points: float, reached: Sequence[tuple[NDArray[np.bool_], float]], otherwise: float) -> Award:
     masks = [mask for mask, _ in reached]
     points = np.select(masks, [np.float64(p) for _, p in reached], np.float64(otherwise))
     branch = np.select(masks, [np.int16(STEP + k) for k in range(len(reached))], np.int16(ZERO))
@@ -176,9 +170,7 @@ def _first_step(
     return _award(x, points, branch)
 
 
-def plan_completion(
-    value: ArrayLike, max_points: float, full_at: float = 1.0, ratio_from: float = 0.8
-) -> Award:
+def plan_completion(value: ArrayLike, max_points: float, full_at: float = 1.0, ratio_from: float = 0.8) -> Award:
     """Full from `full_at`, the ratio of the maximum from `ratio_from`, below it nothing."""
     x = np.asarray(value, dtype=np.float64)
     full, zero = x >= full_at, x < ratio_from

@@ -44,9 +44,7 @@ class Override:
 class WorkCalendar:
     """Which days an office works, from FIRST_YEAR to LAST_YEAR. Units: calendar days in, working days out."""
 
-    def __init__(
-        self, base: Mapping[date, bool], overrides: tuple[Override, ...], decided_until: date, library: str
-    ):
+    def __init__(self, base: Mapping[date, bool], overrides: tuple[Override, ...], decided_until: date, library: str):
         corrected = dict(base)
         for override in overrides:
             if override.day not in corrected:
@@ -99,9 +97,7 @@ class WorkCalendar:
         else:
             index = bisect_left(self._working, day) + count
         if not 0 <= index < len(self._working):
-            raise CalendarError(
-                f"{count} working days from {day} leave the calendar {FIRST_YEAR}-{LAST_YEAR}"
-            )
+            raise CalendarError(f"{count} working days from {day} leave the calendar {FIRST_YEAR}-{LAST_YEAR}")
         return self._working[index]
 
     def stale_overrides(self) -> list[Override]:

@@ -48,9 +48,7 @@ def plan(contract: Contract, headers: dict[str, str], unit_from_column: bool) ->
 
     def implicit(rule: str, column: str) -> None:
         header = headers[column]
-        made.append(
-            Planned(f"{rule}__{column}", rule, column, header, f"{header}: {_IMPLICIT[rule]}", "quarantine")
-        )
+        made.append(Planned(f"{rule}__{column}", rule, column, header, f"{header}: {_IMPLICIT[rule]}", "quarantine"))
 
     required = set(contract.table.required) | {n for n, c in contract.columns.items() if c.required}
     for name in headers:
@@ -63,22 +61,13 @@ def plan(contract: Contract, headers: dict[str, str], unit_from_column: bool) ->
         if name in required:
             implicit("missing", name)
         implicit("unreadable", name)
-        if (
-            column.type == "code"
-            and column.values is not None
-            and not column.keep_unknown
-            and column.otherwise == "quarantine"
-        ):
+        if column.type == "code" and column.values is not None and not column.keep_unknown and column.otherwise == "quarantine":
             implicit("not_in_codes", name)
     for check in contract.checks:
         names = [*check.columns, *([check.other] if check.other else [])]
         if all(name in headers for name in names):
             label = check.label or f"{headers[check.column]}: {check.rule}"
-            made.append(
-                Planned(
-                    check.id, check.rule, check.column, headers[check.column], label, check.severity, check
-                )
-            )
+            made.append(Planned(check.id, check.rule, check.column, headers[check.column], label, check.severity, check))
     return made
 
 
@@ -157,10 +146,7 @@ def _not_before(subject: pa.Array, other: pa.Array, zone: str) -> Mask:
 
 def _not_after(subject: pa.Array, received_at: dt.datetime, zone: str) -> Mask:
     """Nothing in the file may lie after the moment the file was received."""
-    limit = int(
-        (received_at.astimezone(dt.UTC).replace(tzinfo=None) - dt.datetime(1970, 1, 1))
-        / dt.timedelta(microseconds=1)
-    )
+    limit = int((received_at.astimezone(dt.UTC).replace(tzinfo=None) - dt.datetime(1970, 1, 1)) / dt.timedelta(microseconds=1))
     if pa.types.is_date32(subject.type):
         limit += int(utc_offset(np.array([limit], np.int64), zone, from_utc=True)[0])
         return np.asarray(subject.is_null()) | (_micros(subject) <= limit)
@@ -174,10 +160,7 @@ def _sum_of(total: pa.Array, parts: list[pa.Array]) -> Mask:
     for part in parts:
         known &= np.asarray(part.is_valid())
         amount += part.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False)
-    return np.asarray(
-        ~known
-        | (np.abs(total.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False) - amount) < 1e-6)
-    )
+    return np.asarray(~known | (np.abs(total.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False) - amount) < 1e-6))
 
 
 def _pattern(subject: pa.Array, pattern: str) -> Mask:
@@ -186,9 +169,7 @@ def _pattern(subject: pa.Array, pattern: str) -> Mask:
         return _fine(pc.match_substring_regex(subject, f"^(?:{pattern})$"))
     except pa.ArrowInvalid:
         compiled = re.compile(pattern)
-        return np.array(
-            [text is None or compiled.fullmatch(text) is not None for text in subject.to_pylist()], np.bool_
-        )
+        return np.array([text is None or compiled.fullmatch(text) is not None for text in subject.to_pylist()], np.bool_)
 
 
 def _listed(other: pa.Array, params: dict[str, Any]) -> Mask:

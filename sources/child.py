@@ -111,9 +111,7 @@ def parse_in_child(
     Raises: OSError when the file cannot be opened or the nursery cannot be started.
     """
     own = not isinstance(path_or_fd, int)
-    file = (
-        os.open(path_or_fd, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK) if own else path_or_fd
-    )
+    file = os.open(path_or_fd, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK) if own else path_or_fd
     try:
         status = os.fstat(int(file))
         if not stat.S_ISREG(status.st_mode):
@@ -135,9 +133,7 @@ def parse_in_child(
         return rejected("crashed", _TEXTS["crashed"])
 
 
-def sniff_in_child(
-    path: str | Path, *, name: str = "new_layout", time_limit_s: float = 30.0
-) -> dict[str, Any]:
+def sniff_in_child(path: str | Path, *, name: str = "new_layout", time_limit_s: float = 30.0) -> dict[str, Any]:
     """Draft a contract for an unknown export, in a limited child process.
 
     Returns what `sources.sniff.sniff` found plus `draft` (the YAML text), or {status: "rejected", reason, message}.
@@ -368,9 +364,7 @@ def _size() -> int:
 
 def _refuse(event: str, _: tuple[Any, ...]) -> None:
     """Audit hook: a reader opens no socket and starts no program."""
-    if event.startswith(
-        ("socket.", "subprocess.", "os.exec", "os.posix_spawn", "os.system", "os.fork", "ftplib.", "urllib.")
-    ):
+    if event.startswith(("socket.", "subprocess.", "os.exec", "os.posix_spawn", "os.system", "os.fork", "ftplib.", "urllib.")):
         raise PermissionError(event)
 
 
@@ -382,8 +376,7 @@ def _work(request: dict[str, Any], file: int) -> str:
     if request["task"] == "sniff":
         return _sniff(request, file)
     contracts = [
-        _known.get(digest) or load_contract(path)
-        for path, digest in zip(request["contracts"], request["digests"], strict=True)
+        _known.get(digest) or load_contract(path) for path, digest in zip(request["contracts"], request["digests"], strict=True)
     ]
     extra = request["units_extra"]
     result = parse_file(

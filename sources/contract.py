@@ -132,9 +132,7 @@ class Contract:
 def _texts(value: Any, where: Mapping, key: str) -> tuple[str, ...]:
     """Return a text or list of texts as a tuple of clean texts."""
     items = value if isinstance(value, list) else [value]
-    texts = tuple(
-        clean(str(item)) for item in items if item is not None and not isinstance(item, (dict, list))
-    )
+    texts = tuple(clean(str(item)) for item in items if item is not None and not isinstance(item, (dict, list)))
     if not texts or len(texts) != len(items) or not all(texts):
         raise where.error(key, f'«{key}» phải là một danh sách chữ, ví dụ ["Số hồ sơ"]')
     return texts
@@ -206,11 +204,7 @@ def _column(name: str, spec: Any, table: Table, owner: Mapping) -> Column:
         raise owner.error(
             name,
             f"bảng {table.name} không có cột {name}; dùng một trong: {known}"
-            + (
-                "; cột chủ hồ sơ phải ghi personal: true"
-                if name == APPLICANT
-                else "; hoặc ghi personal: true"
-            ),
+            + ("; cột chủ hồ sơ phải ghi personal: true" if name == APPLICANT else "; hoặc ghi personal: true"),
         )
     if not _NAME.match(name):
         raise owner.error(name, f"tên cột «{name}» chỉ gồm chữ thường, số và gạch dưới")
@@ -232,9 +226,7 @@ def _column(name: str, spec: Any, table: Table, owner: Mapping) -> Column:
     if "otherwise" in spec and otherwise not in ("quarantine", None, "null"):
         otherwise = _typed_value(otherwise, canonical, spec)
         if otherwise not in set((values or {}).values()):
-            raise spec.error(
-                "otherwise", "«otherwise» nhận quarantine, null hoặc một giá trị có trong values"
-            )
+            raise spec.error("otherwise", "«otherwise» nhận quarantine, null hoặc một giá trị có trong values")
     if "otherwise" in spec and kind != "code":
         raise spec.error("otherwise", "«otherwise» chỉ dùng cho cột kiểu code")
     scale = spec.get("scale")
@@ -271,9 +263,7 @@ def _check(spec: Any, columns: dict[str, Column], table: Table, owner: Mapping) 
     for name in [*subject, *listed, *([other] if other else [])]:
         known = (name in columns and columns[name].kept) or (name == "unit_code" and table.has_unit)
         if not known:
-            raise spec.error(
-                "rule", f"phép kiểm tra {rule} nhắc cột {name} mà hợp đồng không có trong «columns»"
-            )
+            raise spec.error("rule", f"phép kiểm tra {rule} nhắc cột {name} mà hợp đồng không có trong «columns»")
     params = {key: spec[key] for key in ("min", "max", "pattern") if key in spec}
     for key in ("in", "not_in"):
         if key in spec:
@@ -296,14 +286,10 @@ def _check(spec: Any, columns: dict[str, Column], table: Table, owner: Mapping) 
     named = tuple(subject + listed)
     _require_types(rule, named, other, columns, spec)
     label = str(spec.get("label") or "")
-    return Check(
-        "__".join((rule, *named, *([other] if other else []))), rule, named, severity, other, params, label
-    )
+    return Check("__".join((rule, *named, *([other] if other else []))), rule, named, severity, other, params, label)
 
 
-def _require_types(
-    rule: str, named: tuple[str, ...], other: str | None, columns: dict[str, Column], spec: Mapping
-) -> None:
+def _require_types(rule: str, named: tuple[str, ...], other: str | None, columns: dict[str, Column], spec: Mapping) -> None:
     """Refuse a check on columns of the wrong kind (a range of texts, a date order of numbers)."""
     wanted = {
         "not_before": {"date", "datetime"}, "not_after_received": {"date", "datetime"},
@@ -348,15 +334,8 @@ def _gate(top: Mapping) -> dict[str, Any]:
     if not isinstance(shares, dict):
         raise spec.error("max_failed_share", "«max_failed_share» phải có dạng {tên phép kiểm tra: tỷ lệ}")
     for key, value in [*((k, v) for k, v in spec.items() if k != "max_failed_share"), *shares.items()]:
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, (int, float))
-            or value < 0
-            or (key != "min_rows" and value > 1)
-        ):
-            raise spec.error(
-                key, f"«{key}» phải là số" + (" từ 0 đến 1" if key != "min_rows" else " không âm")
-            )
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0 or (key != "min_rows" and value > 1):
+            raise spec.error(key, f"«{key}» phải là số" + (" từ 0 đến 1" if key != "min_rows" else " không âm"))
     return {**spec, "max_failed_share": dict(shares)} if shares else dict(spec)
 
 
@@ -417,9 +396,7 @@ def _no_shared_headers(columns: dict[str, Column], unit: tuple[str, ...], raw: M
         for header in headers:
             if owner.setdefault(fold_header(header), name) != name:
                 first = owner[fold_header(header)]
-                raise raw.error(
-                    name, f"tiêu đề «{header}» được ghi cho cả {first} và {name}; giữ ở một cột thôi"
-                )
+                raise raw.error(name, f"tiêu đề «{header}» được ghi cho cả {first} và {name}; giữ ở một cột thôi")
 
 
 def builtin_contracts() -> list[Contract]:

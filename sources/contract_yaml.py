@@ -47,7 +47,7 @@ class Mapping(dict[Any, Any]):
         return made
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """SafeLoader that leaves dates as text: `2023-03` in a contract is a text, not a day."""
 
 
@@ -57,27 +57,37 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def _build(node: yaml.Node, path: Path, loader: _Loader, depth: int = 0) -> Any:
-    """Turn a node into plain values, mappings into `Mapping`."""
+def _build(node: yaml.Node, path: Path, loader: _Loader, seen: set[int], depth: int = 0) -> Any:
+    """Turn a node into plain values, mappings into `Mapping`. `seen`: nodes met before, which only an alias repeats."""
     line = node.start_mark.line + 1
+    if id(node) in seen:
+        raise ContractError(f"{path.name}:{line}: không dùng *bí danh* trong hợp đồng.")
+    seen.add(id(node))
     if depth > MAX_DEPTH:
         raise ContractError(f"{path.name}:{line}: lồng quá sâu; một hợp đồng chỉ có vài tầng.")
     if isinstance(node, yaml.MappingNode):
         made = Mapping(path, line)
         for key_node, value_node in node.value:
-            key = _build(key_node, path, loader, depth + 1)
+            key = _build(key_node, path, loader, seen, depth + 1)
             if not isinstance(key, Hashable):
                 raise ContractError(f"{path.name}:{key_node.start_mark.line + 1}: tên mục phải là chữ.")
             if key in made:
-                raise ContractError(
-                    f"{path.name}:{key_node.start_mark.line + 1}: mục «{key}» bị lặp; giữ lại một."
-                )
+                raise ContractError(f"{path.name}:{key_node.start_mark.line + 1}: mục «{key}» bị lặp; giữ lại một.")
             made.lines[key] = key_node.start_mark.line + 1
-            made[key] = _build(value_node, path, loader, depth + 1)
+            made[key] = _build(value_node, path, loader, seen, depth + 1)
         return made
     if isinstance(node, yaml.SequenceNode):
-        return [_build(item, path, loader, depth + 1) for item in node.value]
+        return [_build(item, path, loader, seen, depth + 1) for item in node.value]
     return loader.construct_object(node)  # type: ignore[no-untyped-call]
+
+
+def _refuse_depth(text: str, path: Path) -> None:
+    """Refuse bracket towers before the parser, which is recursive, meets them."""
+    depth = 0
+    for number, line in enumerate(text.split("\n"), 1):
+        depth = max(0, depth + sum(map(line.count, "[{")) - sum(map(line.count, "]}")))
+        if depth > 50 or line.count("[") + line.count("{") > 500:
+            raise ContractError(f"{path.name}:{number}: lồng quá sâu; một hợp đồng chỉ có vài tầng.")
 
 
 def read_mapping(path: Path) -> tuple[str, Mapping]:
@@ -88,28 +98,20 @@ def read_mapping(path: Path) -> tuple[str, Mapping]:
     try:
         data = path.read_bytes()
     except OSError as exc:
-        raise ContractError(
-            f"{path.name}: không mở được hợp đồng ({exc.strerror}); kiểm tra đường dẫn."
-        ) from None
+        raise ContractError(f"{path.name}: không mở được hợp đồng ({exc.strerror}); kiểm tra đường dẫn.") from None
     if len(data) > MAX_BYTES:
         raise ContractError(f"{path.name}: tệp quá lớn ({len(data)} byte); một hợp đồng chỉ vài trang.")
     try:
         text = data.decode("utf-8-sig")
-        for event in yaml.parse(text, Loader=_Loader):
-            if isinstance(event, yaml.AliasEvent):
-                raise ContractError(
-                    f"{path.name}:{event.start_mark.line + 1}: không dùng *bí danh* trong hợp đồng."
-                )
+        _refuse_depth(text, path)
         loader = _Loader(text)
         node = loader.get_single_node()
-        top = _build(node, path, loader) if node is not None else None
+        top = _build(node, path, loader, set()) if node is not None else None
     except UnicodeDecodeError:
         raise ContractError(f"{path.name}: không phải UTF-8; lưu lại tệp dưới dạng UTF-8.") from None
     except yaml.MarkedYAMLError as exc:
         line = exc.problem_mark.line + 1 if exc.problem_mark else 1
-        raise ContractError(
-            f"{path.name}:{line}: sai cú pháp YAML ({exc.problem}); kiểm tra dấu cách và ngoặc."
-        ) from None
+        raise ContractError(f"{path.name}:{line}: sai cú pháp YAML ({exc.problem}); kiểm tra dấu cách và ngoặc.") from None
     except (yaml.YAMLError, ValueError, RecursionError) as exc:
         if isinstance(exc, ContractError):
             raise

@@ -53,15 +53,9 @@ def hash_texts(array: pa.Array) -> U64:
     size = lengths(array)
     start = ends[:-1]
     present = np.asarray(array.is_valid()) if array.null_count else np.ones(count, np.bool_)
-    common = (
-        np.flatnonzero(np.bincount(size[present], minlength=1)) if present.any() else np.zeros(0, np.int64)
-    )
+    common = np.flatnonzero(np.bincount(size[present], minlength=1)) if present.any() else np.zeros(0, np.int64)
     for length in common:
-        rows = (
-            np.flatnonzero(present & (size == length))
-            if len(common) > 1 or not present.all()
-            else np.arange(count)
-        )
+        rows = np.flatnonzero(present & (size == length)) if len(common) > 1 or not present.all() else np.arange(count)
         if length > _LONG:
             for i in rows:
                 piece = raw[start[i] : start[i] + length].tobytes()

@@ -65,9 +65,7 @@ def open_book(path: Path, work: Path, encoding: str | None = None, delimiter: st
     else:
         book = read_delimited(path, work, encoding, delimiter)
     if "mode" not in book.extra:
-        book.extra["mode"] = legacy.detect(
-            cell for sheet in book.sheets for row in sheet.head for cell in row
-        )
+        book.extra["mode"] = legacy.detect(cell for sheet in book.sheets for row in sheet.head for cell in row)
     return book
 
 
@@ -83,9 +81,7 @@ def _choices(book: Book, contracts: list[Contract], cleaner: Cleaner) -> list[Ch
                 continue
             named = [at for at, name in enumerate(header.names) if name and at != header.ordinal]
             coverage = len(set(header.mapping.values())) / max(len(named), 1)
-            found.append(
-                Choice(contract, sheet, header, headers.missing_required(header, contract), coverage)
-            )
+            found.append(Choice(contract, sheet, header, headers.missing_required(header, contract), coverage))
     return sorted(found, key=lambda choice: -choice.score)
 
 
@@ -93,9 +89,7 @@ def choose(book: Book, contracts: list[Contract], cleaner: Cleaner) -> Choice:
     """Return the sheet and contract to read. Raises: Rejected (unknown_layout, missing_column)."""
     given = len(contracts) == 1
     found = [
-        c
-        for c in _choices(book, contracts, cleaner)
-        if given or (c.coverage >= MIN_COVERAGE and len(c.header.mapping) >= 3)
+        c for c in _choices(book, contracts, cleaner) if given or (c.coverage >= MIN_COVERAGE and len(c.header.mapping) >= 3)
     ]
     if not found:
         name = f" của hợp đồng {contracts[0].name}" if given else ""
@@ -134,9 +128,7 @@ def parse_file(
     """
     known: dict[str, Any] = {}
     try:
-        return _parse(
-            path, display_name, contracts, unit, received_at, token_key, out_dir, units_extra, known
-        )
+        return _parse(path, display_name, contracts, unit, received_at, token_key, out_dir, units_extra, known)
     except Rejected as exc:
         return rejected(exc.reason, exc.message, **known)
     except MemoryError:
@@ -239,9 +231,7 @@ def _unit(
     )
 
 
-def _read_sheets(
-    book: Book, best: Choice, cleaner: Cleaner, rows: RowSet, register: Any, received_at: dt.datetime
-) -> list[str]:
+def _read_sheets(book: Book, best: Choice, cleaner: Cleaner, rows: RowSet, register: Any, received_at: dt.datetime) -> list[str]:
     """Read the chosen sheet and every other visible sheet of the same layout. Returns the names of the sheets read."""
     read: list[str] = []
     for sheet in book.sheets:
@@ -266,11 +256,7 @@ def _read_sheets(
 def _drift(contract: Contract, header: headers.Header) -> dict[str, list[str]]:
     """Return how the file's header differs from the contract."""
     mapped = header.mapping
-    absent = [
-        column.label
-        for name, column in contract.columns.items()
-        if name not in mapped and not column.from_title
-    ]
+    absent = [column.label for name, column in contract.columns.items() if name not in mapped and not column.from_title]
     used = set(mapped.values())
     extra = [name for at, name in enumerate(header.names) if name and at not in used and at != header.ordinal]
     order = [mapped[name] for name in contract.columns if name in mapped]
@@ -295,11 +281,7 @@ def _warnings(book: Book, read: list[str], cleaner: Cleaner, rows: RowSet, resul
     said: list[str] = []
     if book.hidden:
         said.append(f"Bỏ qua {book.hidden} trang bị ẩn.")
-    skipped = (
-        [sheet.name for sheet in book.sheets if sheet.name and sheet.name not in read]
-        if book.format != "csv"
-        else []
-    )
+    skipped = [sheet.name for sheet in book.sheets if sheet.name and sheet.name not in read] if book.format != "csv" else []
     if skipped:
         said.append(f"Không đọc trang: {', '.join(skipped[:10])}.")
     if cleaner.repaired:
@@ -311,9 +293,7 @@ def _warnings(book: Book, read: list[str], cleaner: Cleaner, rows: RowSet, resul
     if result.drift["duplicate"]:
         said.append(f"Tiêu đề bị lặp: {', '.join(result.drift['duplicate'])}; chỉ đọc cột đầu tiên.")
     if result.drift["extra"]:
-        said.append(
-            f"Cột ngoài hợp đồng, không đọc: {', '.join(fold_header(x)[:60] for x in result.drift['extra'][:20])}."
-        )
+        said.append(f"Cột ngoài hợp đồng, không đọc: {', '.join(fold_header(x)[:60] for x in result.drift['extra'][:20])}.")
     if not result.rows_read:
         said.append("Tệp có dòng tiêu đề nhưng không có dòng dữ liệu nào.")
     return said

@@ -32,8 +32,8 @@ Status = Literal["pass", "quarantine", "reject"]
 
 #: Thresholds that hold when a contract has no `gate:` section.
 DEFAULT_THRESHOLDS: Final[dict[str, Any]] = {
-    "max_quarantined_share": 0.5,
-    "min_rows": 1,
+    "max_quarantined_share": 1.0,
+    "min_rows": 0,
     "max_failed_share": {},
 }
 SOURCE_LABELS: Final = {
@@ -158,10 +158,10 @@ class Verdict:
     failed: tuple[FailedCheck, ...]
     reason: str | None
     message: str
-    suite: str
-    validation_id: str
-    expectations: int
-    expectations_met: int
+    suite: str = ""
+    validation_id: str = ""
+    expectations: int = 0
+    expectations_met: int = 0
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Verdict:
@@ -202,9 +202,7 @@ class Gate:
     def __enter__(self) -> Gate:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
     @property
@@ -218,9 +216,7 @@ class Gate:
             if self.pid is not None:
                 return
             self._drop()
-            env = {
-                key: value for key, value in os.environ.items() if not key.startswith(("CCHC_", "GX_", "PG"))
-            }
+            env = {key: value for key, value in os.environ.items() if not key.startswith(("CCHC_", "GX_", "PG"))}
             env |= {
                 "PYTHONPATH": str(_ROOT),
                 "PYTHONUTF8": "1",
@@ -269,9 +265,7 @@ class Gate:
 
         Pages that are already there are left alone, so the time grows with what is new. Raises: GateError.
         """
-        return Path(
-            self._wait(self._send({"op": "docs", "docs_dir": str(self.docs_dir), "keep": self.keep}))["index"]
-        )
+        return Path(self._wait(self._send({"op": "docs", "docs_dir": str(self.docs_dir), "keep": self.keep}))["index"])
 
     def close(self) -> None:
         """End the worker; unanswered tickets are void. Safe to call twice."""

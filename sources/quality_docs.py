@@ -26,10 +26,7 @@ __all__ = ["build"]
 _STYLE: Final = Path(__file__).with_name("quality.css").read_text(encoding="utf-8")
 #: Changes whenever the wording or the look does, so that pages already built are built again.
 _EDITION: Final = hashlib.sha256(
-    b"".join(
-        Path(__file__).with_name(name).read_bytes()
-        for name in ("quality_docs.py", "quality_text.py", "quality.css")
-    )
+    b"".join(Path(__file__).with_name(name).read_bytes() for name in ("quality_docs.py", "quality_text.py", "quality.css"))
 ).hexdigest()[:12]
 #: Great Expectations' own sentence about the rows that fail.
 _FOUND: Final = "$unexpected_count unexpected values found. $unexpected_percent of $element_count total rows."
@@ -92,9 +89,7 @@ def _shell(title: str, body: str) -> str:
 
 
 def _badge(status: str) -> str:
-    return (
-        f'<span class="badge-status {html.escape(status)}">{html.escape(STATUS.get(status, status))}</span>'
-    )
+    return f'<span class="badge-status {html.escape(status)}">{html.escape(STATUS.get(status, status))}</span>'
 
 
 def _file_name(summary: Mapping[str, Any]) -> str:
@@ -196,8 +191,7 @@ def _validation_page(item: Stored) -> str:
     document = renderer.render(result).to_json_dict()
     sections = list(_sections(document["sections"], metas))
     body = "".join(
-        view.render({"section": section, "section_loop": {"index": index}})
-        for index, section in enumerate(sections, 1)
+        view.render({"section": section, "section_loop": {"index": index}}) for index, section in enumerate(sections, 1)
     )
     summary = item.summary
     facts = [
@@ -211,11 +205,7 @@ def _validation_page(item: Stored) -> str:
             number(summary["quarantined"]),
         ),
     ]
-    table = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
-        for name, value in facts
-        if value
-    )
+    table = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in facts if value)
     head = (
         '<p><a href="../index.html">← Tất cả tệp</a></p>'
         f"<h1>{html.escape(summary['suite'])} {_badge(summary['status'])}</h1>"
@@ -229,9 +219,7 @@ def _validation_page(item: Stored) -> str:
     return _shell(f"{summary['suite']} – {STATUS[summary['status']]}", head + body + foot)
 
 
-def _sections(
-    sections: Iterable[dict[str, Any]], metas: Mapping[tuple[str, str], Mapping[str, Any]]
-) -> Iterable[dict[str, Any]]:
+def _sections(sections: Iterable[dict[str, Any]], metas: Mapping[tuple[str, str], Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
     """Regroup Great Expectations' sections: checks that failed, checks on the whole file, checks met, the
     run.
     """
@@ -257,9 +245,7 @@ def _sections(
                 elif meta["met"]:
                     met.append([icon, SEVERITY[meta["severity"]], _literal(text)])
                 else:
-                    failed.append(
-                        (meta, [icon, SEVERITY[meta["severity"]], _literal(text), remedy(meta["rule"])])
-                    )
+                    failed.append((meta, [icon, SEVERITY[meta["severity"]], _literal(text), remedy(meta["rule"])]))
     order = list(SEVERITY)
     failed.sort(key=lambda pair: order.index(pair[0]["severity"]))
     heads = ["Kết quả", "Nếu sai thì", "Quy tắc", "Cách sửa"]

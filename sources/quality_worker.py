@@ -82,9 +82,7 @@ class Judge:
         frame = self._frame(request)
         suite = self._suite(request, list(frame.columns))
         batch = self._batches.get_batch({"dataframe": frame})
-        result = batch.validate(
-            suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0}
-        )
+        result = batch.validate(suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0})
         document = result.to_json_dict()
         verdict = conclude(request, document, len(frame))
         quality_store.save(store, verdict, document)
@@ -211,9 +209,7 @@ def conclude(request: dict[str, Any], document: dict[str, Any], rows: int) -> di
         if "id" in meta and (count := int(outcome.get("unexpected_count") or 0)):
             keys = ("id", "rule", "column", "header", "label", "severity")
             failed.append({key: meta.get(key) for key in keys} | {"failed": count, "share": count / rows})
-    failed.sort(
-        key=lambda check: (-list(SEVERITIES)[::-1].index(check["severity"]), -check["failed"], check["id"])
-    )
+    failed.sort(key=lambda check: (-list(SEVERITIES)[::-1].index(check["severity"]), -check["failed"], check["id"]))
     status = "reject" if broken else "quarantine" if held else "pass"
     order = ("min_rows", "reject_file", "max_failed_share", "max_quarantined_share")
     reason = min((item["rule"] for item in broken), key=order.index, default=None)
@@ -254,10 +250,7 @@ def _listen(lines: queue.SimpleQueue[bytes], parent: int) -> None:
 
 def _note(error: BaseException) -> None:
     """Log where an error happened, without its text (a text may quote data)."""
-    places = [
-        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
-        for frame in traceback.extract_tb(error.__traceback__)
-    ]
+    places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
     print(f"{type(error).__name__}: {' < '.join(reversed(places[-12:]))}", file=sys.stderr, flush=True)
 
 

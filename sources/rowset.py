@@ -23,6 +23,7 @@ from sources import checks as check_rules
 from sources import hashing
 from sources.canonical import APPLICANT, APPLICANT_TOKEN
 from sources.contract import Column, Contract
+from sources.officer_review.reader import with_year
 from sources.result import MAX_QUARANTINE
 from sources.tabular.cells import Cells, as_text, blank, buffers, lengths, take
 from sources.tabular.convert import Context, Converted, convert, encode, null_type, text_values
@@ -47,9 +48,7 @@ class UnitResolver:
 
     def __init__(self, register: Any) -> None:
         self.register = register
-        days = {u.valid_from for u in register.by_id.values()} | {
-            u.valid_to for u in register.by_id.values() if u.valid_to
-        }
+        days = {u.valid_from for u in register.by_id.values()} | {u.valid_to for u in register.by_id.values() if u.valid_to}
         self.bounds = np.array(sorted(day.toordinal() - 719163 for day in days), np.int64)
         self.cache: dict[tuple[str, int], str | None] = {}
 
@@ -61,9 +60,7 @@ class UnitResolver:
         """Return the unit id a text means in a period of the register."""
         key = (text, period)
         if key not in self.cache:
-            day = (
-                int(self.bounds[period - 1]) if period else int(self.bounds[0]) - 1 if len(self.bounds) else 0
-            )
+            day = int(self.bounds[period - 1]) if period else int(self.bounds[0]) - 1 if len(self.bounds) else 0
             unit = self.register.resolve(text, dt.date.fromordinal(day + 719163)) if text else None
             self.cache[key] = unit.unit_id if unit is not None else None
         return self.cache[key]
@@ -100,9 +97,7 @@ class RowSet:
         """Read all blocks of one sheet whose header is known. Every sheet of a file has the same mapped columns."""
         contract = self.contract
         mapping = {n: at for n, at in header.mapping.items()}
-        headers = {
-            n: header.names[at] for n, at in mapping.items() if n == "unit_code" or contract.columns[n].kept
-        }
+        headers = {n: header.names[at] for n, at in mapping.items() if n == "unit_code" or contract.columns[n].kept}
         for column in contract.columns.values():
             if column.from_title and column.name not in headers and column.kept:
                 headers[column.name] = column.label
@@ -119,9 +114,7 @@ class RowSet:
         for block in blocks:
             keep = self._rows_of(block, header, furniture)
             if keep.any():
-                self._add(
-                    Block([take(c, keep) for c in block.columns], block.rows[keep]), mapping, unit_column
-                )
+                self._add(Block([take(c, keep) for c in block.columns], block.rows[keep]), mapping, unit_column)
 
     def _layout(self, header: Header) -> Layout:
         """Return what furniture detection needs to know about this header."""
@@ -138,8 +131,7 @@ class RowSet:
 
     def _is_name(self, column: str) -> bool:
         return column == "unit_code" or (
-            column in self.contract.columns
-            and self.contract.columns[column].canonical_type in ("text", "code")
+            column in self.contract.columns and self.contract.columns[column].canonical_type in ("text", "code")
         )
 
     def _rows_of(self, block: Block, header: Header, furniture: Furniture) -> Mask:
@@ -187,14 +179,13 @@ class RowSet:
                 continue
             if name in mapping:
                 cells = block.columns[mapping[name]]
+                if name == "month" and column.canonical_type == "date" and self.ctx.year is None and "reviewed_on" in mapping:
+                    reviewed = convert(block.columns[mapping["reviewed_on"]], contract.columns["reviewed_on"], self.ctx)
+                    cells = with_year(cells, reviewed.values)
                 made = convert(cells, column, self.ctx)
                 typed[name] = made.values
                 self._implicit(name, made, failed)
-                if (
-                    name in contract.table.key
-                    and cells.number is not None
-                    and column.canonical_type == "text"
-                ):
+                if name in contract.table.key and cells.number is not None and column.canonical_type == "text":
                     self.numeric_keys += int(np.sum(~np.isnan(cells.number)))
             elif column.from_title:
                 typed[name] = self._from_title(column, count)
@@ -250,15 +241,9 @@ class RowSet:
                 array = typed[name]
                 todo = (day == np.iinfo(np.int64).min) & np.asarray(array.is_valid())
                 if todo.any():
-                    raw = array.cast(pa.int32() if pa.types.is_date32(array.type) else pa.int64()).fill_null(
-                        0
-                    )
+                    raw = array.cast(pa.int32() if pa.types.is_date32(array.type) else pa.int64()).fill_null(0)
                     plain = raw.to_numpy(zero_copy_only=False).astype(np.int64)
-                    day[todo] = (
-                        plain[todo]
-                        if pa.types.is_date32(array.type)
-                        else (plain[todo] + 25_200_000_000) // DAY
-                    )
+                    day[todo] = plain[todo] if pa.types.is_date32(array.type) else (plain[todo] + 25_200_000_000) // DAY
         if "year" in typed:
             for n, (year, month) in enumerate(
                 zip(
@@ -268,9 +253,7 @@ class RowSet:
                 )
             ):
                 if year and 1900 <= year <= 2100:
-                    day[n] = (
-                        dt.date(year, month if month and 1 <= month <= 12 else 12, 1).toordinal() - 719163
-                    )
+                    day[n] = dt.date(year, month if month and 1 <= month <= 12 else 12, 1).toordinal() - 719163
         unknown = day == np.iinfo(np.int64).min
         if unknown.any():
             if unknown.all():
@@ -331,10 +314,7 @@ class RowSet:
         row_hash = np.concatenate(self.row_hashes)
         keys = {columns: np.concatenate(held) for columns, held in self.keys.items()}
         bad = np.zeros(count, np.bool_)
-        fails = {
-            name: np.concatenate(parts) if parts else np.zeros(0, np.int64)
-            for name, parts in self.fails.items()
-        }
+        fails = {name: np.concatenate(parts) if parts else np.zeros(0, np.int64) for name, parts in self.fails.items()}
         for planned in self.plan:
             if planned.severity == "quarantine":
                 bad[fails[planned.id]] = True
@@ -358,9 +338,7 @@ class RowSet:
             "rows_repeated": int(again.sum()), "quarantine": entries, "quarantine_total": total,
         }  # fmt: skip
 
-    def _write_marks(
-        self, rows: Any, sizes: list[int], ok: Mask, again: Mask, key: Any, row_hash: Any
-    ) -> None:
+    def _write_marks(self, rows: Any, sizes: list[int], ok: Mask, again: Mask, key: Any, row_hash: Any) -> None:
         table = pa.table({"_row": rows, "_ok": ok, "_repeat": again, "_key_hash": key, "_row_hash": row_hash})
         _write_split(table, sizes, self.out_dir / "marks.arrow")
 
@@ -378,11 +356,7 @@ class RowSet:
         """Write every (row, failed check) pair in row order; return the first ones and their number."""
         blocking = [planned for planned in self.plan if planned.severity == "quarantine"]
         positions = np.concatenate([fails[p.id] for p in blocking]) if blocking else np.zeros(0, np.int64)
-        which = (
-            np.concatenate([np.full(len(fails[p.id]), n) for n, p in enumerate(blocking)])
-            if blocking
-            else positions
-        )
+        which = np.concatenate([np.full(len(fails[p.id]), n) for n, p in enumerate(blocking)]) if blocking else positions
         order = np.lexsort((which, positions))
         positions, which = positions[order], which[order]
         keys = self._key_texts(np.unique(positions), sizes)
@@ -424,19 +398,14 @@ class RowSet:
             reader = pa.ipc.open_file(source)
             start = 0
             for n, size in enumerate(sizes):
-                inside = (
-                    positions[np.searchsorted(positions, start) : np.searchsorted(positions, start + size)]
-                    - start
-                )
+                inside = positions[np.searchsorted(positions, start) : np.searchsorted(positions, start + size)] - start
                 if len(inside):
                     parts.append(reader.get_batch(n).column(name).take(pa.array(inside)))
                 start += size
             keys = pa.concat_arrays(parts)
             looks = pc.and_(pc.match_substring_regex(keys, _CODE), pc.match_substring_regex(keys, "[0-9]"))
             private = pc.match_substring_regex(keys, r"^(\+?84|0)?[0-9]{9,12}$")
-            return pc.if_else(
-                pc.and_(looks, pc.invert(private)), keys, pc.if_else(pc.is_valid(keys), "***", None)
-            )
+            return pc.if_else(pc.and_(looks, pc.invert(private)), keys, pc.if_else(pc.is_valid(keys), "***", None))
 
 
 def _write_split(table: pa.Table, sizes: list[int], path: Path) -> None:
@@ -464,11 +433,7 @@ def _labels(cells: Cells, roman: bool = False) -> Mask:
         return hit
     ends, raw = buffers(text)
     first = raw[ends[some]]
-    letters = (
-        np.isin(first, np.frombuffer(b"TtCcLl \xc2\xe2\xef", np.uint8))
-        if not roman
-        else (first < 0x30) | (first > 0x39)
-    )
+    letters = np.isin(first, np.frombuffer(b"TtCcLl \xc2\xe2\xef", np.uint8)) if not roman else (first < 0x30) | (first > 0x39)
     candidates = some[letters]
     if roman:
         hit[candidates] = True

@@ -52,22 +52,16 @@ def take(path: Path, store: Path) -> Snapshot:
     try:
         before = os.fstat(file)
         if not stat.S_ISREG(before.st_mode):
-            raise SnapshotError(
-                "not_a_file", f"«{shown_name(path)}» không phải là tệp thường; hãy nạp đúng tệp đã xuất."
-            )
+            raise SnapshotError("not_a_file", f"«{shown_name(path)}» không phải là tệp thường; hãy nạp đúng tệp đã xuất.")
         if before.st_size == 0:
             raise SnapshotError("empty", f"Tệp «{shown_name(path)}» rỗng (0 byte); hãy xuất lại từ phần mềm.")
         if before.st_size > MAX_BYTES:
-            raise SnapshotError(
-                "too_large", f"Tệp «{shown_name(path)}» lớn hơn 4 GB; hãy chia nhỏ theo tháng."
-            )
+            raise SnapshotError("too_large", f"Tệp «{shown_name(path)}» lớn hơn 4 GB; hãy chia nhỏ theo tháng.")
         digest, temporary = _copy(file, store)
         after = os.fstat(file)
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             temporary.unlink()
-            raise SnapshotError(
-                "changing", f"Tệp «{shown_name(path)}» đang được ghi; hãy nạp lại khi đã chép xong."
-            )
+            raise SnapshotError("changing", f"Tệp «{shown_name(path)}» đang được ghi; hãy nạp lại khi đã chép xong.")
     finally:
         os.close(file)
     suffix = path.suffix.lower()[:8] if path.suffix.isascii() and path.suffix[1:].isalnum() else ""
@@ -89,15 +83,11 @@ def _open(path: Path) -> int:
     except OSError as error:
         name = shown_name(path)
         if error.errno == errno.ELOOP:
-            raise SnapshotError(
-                "not_a_file", f"«{name}» là liên kết tới tệp khác; hãy chép chính tệp đó vào hộp thư."
-            ) from error
+            raise SnapshotError("not_a_file", f"«{name}» là liên kết tới tệp khác; hãy chép chính tệp đó vào hộp thư.") from error
         if error.errno == errno.ENOENT:
             raise SnapshotError("not_found", f"Không có tệp «{name}»; hãy kiểm tra đường dẫn.") from error
         if error.errno in (errno.EACCES, errno.EPERM):
-            raise SnapshotError(
-                "no_permission", f"Không được phép đọc tệp «{name}»; hãy cấp quyền đọc."
-            ) from error
+            raise SnapshotError("no_permission", f"Không được phép đọc tệp «{name}»; hãy cấp quyền đọc.") from error
         raise SnapshotError("unreadable", f"Không mở được tệp «{name}» ({error.strerror}).") from error
 
 

@@ -76,20 +76,14 @@ def sniff(path: Path, display_name: str = "", work: Path | None = None) -> dict[
             if place is not None and (best is None or place[0] > best[0] + 1e-9):
                 best = (place[0], sheet, place[1], place[2])
         if best is None:
-            raise Rejected(
-                "unknown_layout", "Không thấy dòng nào giống dòng tiêu đề; hãy kiểm tra tệp có bảng dữ liệu."
-            )
+            raise Rejected("unknown_layout", "Không thấy dòng nào giống dòng tiêu đề; hãy kiểm tra tệp có bảng dữ liệu.")
         return _describe(book, best[1], best[2], best[3], cleaner, display_name)
 
 
 def _header_row(sheet: Sheet, cleaner: Cleaner) -> tuple[float, int, int] | None:
     """Return (score, 0-based row, depth) of the likeliest header of a sheet."""
     known = {
-        form
-        for columns in _known().values()
-        for texts in columns.values()
-        for text in texts
-        for form in [fold_header(text)]
+        form for columns in _known().values() for texts in columns.values() for text in texts for form in [fold_header(text)]
     }
     known |= {part for text in known for part in text.split(">")} | header.ORDINAL
     best: tuple[float, int, int] | None = None
@@ -111,7 +105,7 @@ def _header_row(sheet: Sheet, cleaner: Cleaner) -> tuple[float, int, int] | None
                 else:
                     score -= 1.5
             score -= 2.0 * (len(leaves) - len(set(map(fold_header, leaves)))) if depth == 1 else 0.0
-            score -= 0.01 * row
+            score -= 0.01 * row + 0.1 * (depth - 1)
             if len(leaves) >= 2 and (best is None or score > best[0] + 1e-9):
                 best = (score, row, depth)
     return best if best is not None and best[0] >= 2 else None
@@ -232,9 +226,7 @@ def _compatible(guess: str, kind: str) -> bool:
     return guess in group.get(kind, {"text", "code", "integer", "boolean", "decimal"})
 
 
-def _describe(
-    book: Book, sheet: Sheet, row: int, depth: int, cleaner: Cleaner, display_name: str
-) -> dict[str, Any]:
+def _describe(book: Book, sheet: Sheet, row: int, depth: int, cleaner: Cleaner, display_name: str) -> dict[str, Any]:
     """Return the findings about the chosen header."""
     paths = header.paths(sheet.head, row, depth, sheet.merged, cleaner)
     samples = _sample(sheet, row + depth, len(paths), cleaner)
@@ -244,9 +236,7 @@ def _describe(
         found = _assign(paths, types, name)
         have = {column for column, _ in found.values()}
         needed = [column for column in TABLES[name].required if column != "unit_code"]
-        ranked.append(
-            (sum(near for _, near in found.values()) + 0.5 * sum(c in have for c in needed), name, found)
-        )
+        ranked.append((sum(near for _, near in found.values()) + 0.5 * sum(c in have for c in needed), name, found))
     _, table, found = max(ranked, key=lambda item: item[0])
     model = max(
         (c for c in builtin_contracts() if c.table.name == table),
@@ -292,20 +282,12 @@ def _column(
         used.add(name)
     values: dict[str, list[str]] = {}
     unlisted: list[str] = []
-    if (
-        name
-        and known in ("code", "boolean", "integer")
-        and not personal
-        and name in model.columns
-        and model.columns[name].values
-    ):
+    if name and known in ("code", "boolean", "integer") and not personal and name in model.columns and model.columns[name].values:
         listed = model.columns[name].values or {}
         for text in sorted({text for text in texts if text})[:40]:
             target = listed.get(fold(text))
             if target is not None:
-                values.setdefault(json.dumps(target) if not isinstance(target, str) else target, []).append(
-                    text
-                )
+                values.setdefault(json.dumps(target) if not isinstance(target, str) else target, []).append(text)
             else:
                 unlisted.append(text)
     return {
@@ -342,16 +324,12 @@ def draft_yaml(found: dict[str, Any], name: str = "new_layout") -> str:
         if found["unit"]:
             lines.append(f"unit: {{column: {quote(found['unit'])}}}")
         else:
-            lines.append(
-                '# unit: {code: "22492"}   # tệp không có cột đơn vị: bỏ dấu # và ĐIỀN mã xã, hoặc dùng --unit khi nạp'
-            )
+            lines.append('# unit: {code: "22492"}   # tệp không có cột đơn vị: bỏ dấu # và ĐIỀN mã xã, hoặc dùng --unit khi nạp')
     lines += ["timezone: Asia/Ho_Chi_Minh", "columns:"]
     skipped: list[str] = []
     for column in found["columns"]:
         if column["canonical"] is None:
-            skipped.append(
-                f"  # {quote(column['header'])}: đọc như {column['guess']}; không có cột chuẩn nào gần, bỏ qua"
-            )
+            skipped.append(f"  # {quote(column['header'])}: đọc như {column['guess']}; không có cột chuẩn nào gần, bỏ qua")
         elif column["canonical"] != "unit_code" or found["unit"] is None:
             lines.append(_column_line(column, quote))
     for missing in found["missing"]:
@@ -384,9 +362,7 @@ def _column_line(column: dict[str, Any], quote: Any) -> str:
     elif column["required"]:
         parts.append("required: true")
     if column["values"]:
-        listed = ", ".join(
-            f"{key}: [{', '.join(map(quote, texts))}]" for key, texts in column["values"].items()
-        )
+        listed = ", ".join(f"{key}: [{', '.join(map(quote, texts))}]" for key, texts in column["values"].items())
         parts[1] = "type: code"
         parts.append(f"values: {{{listed}}}")
     note = "khớp" if column["certainty"] >= 0.95 else f"đoán {round(column['certainty'] * 100)} %"

@@ -39,11 +39,7 @@ class Title:
     @property
     def month(self) -> int | None:
         """The month, when the period is exactly within one."""
-        if (
-            self.first
-            and self.last
-            and (self.first.year, self.first.month) == (self.last.year, self.last.month)
-        ):
+        if self.first and self.last and (self.first.year, self.first.month) == (self.last.year, self.last.month):
             return self.last.month
         return None
 

@@ -28,9 +28,7 @@ _TONES: Final = frozenset("\u0300\u0301\u0303\u0309\u0323")
 _INVISIBLE: Final = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
 _NUMBER: Final = re.compile(r"\d{1,5}(?:[.,]0+)?")
 _SEPARATORS: Final = re.compile(r"\s*(?:[,;/|:()\[\]_]|\s[-–—]\s|[–—]|-)\s*")
-_REPAIRS: Final = str.maketrans(
-    {"\u00d0": "\u0110", "\u00f0": "\u0111", "’": "'", "‘": "'", "ʼ": "'", "`": "'"}
-)
+_REPAIRS: Final = str.maketrans({"\u00d0": "\u0110", "\u00f0": "\u0111", "’": "'", "‘": "'", "ʼ": "'", "`": "'"})
 _WORD: Final = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+")
 _WORD_END: Final = r"(?![\w\u0300-\u036f])"
 _CODE_WIDTH: Final = 5
@@ -117,9 +115,7 @@ class _Part:
 class UnitRegister:
     """All known units; `resolve` is the one way from a text to a unit."""
 
-    def __init__(
-        self, units: Iterable[Unit], kinds: dict[str, dict[str, Any]], office_words: Iterable[str]
-    ) -> None:
+    def __init__(self, units: Iterable[Unit], kinds: dict[str, dict[str, Any]], office_words: Iterable[str]) -> None:
         self.by_id: dict[str, Unit] = {}
         for unit in units:
             if unit.unit_id in self.by_id:
@@ -191,9 +187,7 @@ class UnitRegister:
 
     def predecessors(self, unit_id: str) -> list[tuple[Unit, float]]:
         """Return the units that went into this one, each with the share (/1) of it that did."""
-        return [
-            (u, link.share) for u in self.by_id.values() for link in u.successors if link.unit_id == unit_id
-        ]
+        return [(u, link.share) for u in self.by_id.values() for link in u.successors if link.unit_id == unit_id]
 
     def ancestors(self, unit: Unit) -> list[Unit]:
         """Return the parent, its parent and so on."""

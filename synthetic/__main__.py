@@ -31,9 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         written = write_demo(generate_district(options.years, options.seed), options.out)
         for export in written.exports:
-            print(
-                f"{export.rows_read:6d} rows  {export.rows_quarantined:3d} bad  {export.format:14s} {export.path}"
-            )
+            print(f"{export.rows_read:6d} rows  {export.rows_quarantined:3d} bad  {export.format:14s} {export.path}")
         print(f"{len(written.exports)} files in {written.folder}, truth in {written.truth_path}")
     print(f"{time.perf_counter() - began:.1f} s", file=sys.stderr)
     return 0

@@ -24,9 +24,7 @@ TIMES = (
 Columns = dict[str, np.ndarray]
 
 
-def _arrivals(
-    rng: np.random.Generator, clock: WorkClock, year: int, total: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _arrivals(rng: np.random.Generator, clock: WorkClock, year: int, total: int) -> tuple[np.ndarray, np.ndarray]:
     """Working seconds of receipt in order, and the distance in working days from the end of Tết of each."""
     days = clock.positions(dt.date(year, 1, 1), dt.date(year, 12, 31))
     stamps = clock.days[days].astype("datetime64[D]")
@@ -71,9 +69,7 @@ def commune_year(
     willing = np.array([p.online for p in listed])[procedure]
 
     # channel
-    share = expit(
-        logit(0.12 + 0.45 * quality) + online_drift + 0.9 * (progress - 0.5) + _monthly(rng, settings, month)
-    )
+    share = expit(logit(0.12 + 0.45 * quality) + online_drift + 0.9 * (progress - 0.5) + _monthly(rng, settings, month))
     online = rng.random(n) < np.clip(share * willing, 0.0, 0.97)
     postal = ~online & (rng.random(n) < 0.01 + 0.04 * quality)
     channel = np.where(online, 1, np.where(postal, 2, 0))
@@ -115,9 +111,7 @@ def commune_year(
     draw = rng.random(n)
     outcome = np.select([draw < 0.006, draw < 0.010, draw < 0.0115], [1, 2, 3], 0)
     patient = np.maximum(due - finished, 0) * rng.random(n)  # most people come before the appointment is over
-    collected = np.where(
-        rng.random(n) < 0.99, np.minimum(rng.exponential(0.35, n) * WORKDAY, patient), 0.9 * WORKDAY
-    )
+    collected = np.where(rng.random(n) < 0.99, np.minimum(rng.exponential(0.35, n) * WORKDAY, patient), 0.9 * WORKDAY)
     collected = 120 + np.where(online & (rng.random(n) < 0.9), rng.exponential(300, n), collected)
     returned = clock.to_local(finished + collected.astype(np.int64))
     no_return = (outcome != 0) | (rng.random(n) < 0.01)
@@ -128,9 +122,7 @@ def commune_year(
     pays = expit(logit(0.20 + 0.5 * quality) + 0.5 * online_drift + 1.2 * (progress - 0.5))
     paid = (fee > 0) & (rng.random(n) < np.where(online, pays, 0.12 * pays))
     components = rng.random(n) < np.clip(0.30 + 0.47 * quality + 0.2 * (progress - 0.5), 0, 0.98)
-    result = (outcome == 0) & (
-        rng.random(n) < np.clip(0.33 + 0.5 * quality + 0.2 * (progress - 0.5), 0, 0.98)
-    )
+    result = (outcome == 0) & (rng.random(n) < np.clip(0.33 + 0.5 * quality + 0.2 * (progress - 0.5), 0, 0.98))
     gap = np.where(online, rng.exponential(9000, n), np.where(postal, 86_400 + rng.exponential(40_000, n), 0))
     received_local = clock.to_local(received)
     no_due = rng.random(n) < 0.006
@@ -157,9 +149,7 @@ def commune_year(
         "received_at": received_local,
         "first_due_at": when(first_due, ~no_due),
         "due_at": when(due, ~no_due),
-        "internal_due_at": when(
-            received + ((first_due - received) * 0.8).astype(np.int64), ~no_due & (days > 1)
-        ),
+        "internal_due_at": when(received + ((first_due - received) * 0.8).astype(np.int64), ~no_due & (days > 1)),
         "finished_at": when(finished, ~never),
         "returned_at": np.where(no_return | never, -1, returned),
         "supplement_at": when(supplement, asked),

@@ -157,9 +157,7 @@ def _monthly_sheet(
     sheet.merges += _merges(deep, top)
     counts = {column: [_count(value) for value in cells[column]] for column in columns[1:]}
     rows: list[list[Cell]] = []
-    for place, (total, late) in enumerate(
-        zip(counts["resolved_total"], counts["resolved_overdue"], strict=True)
-    ):
+    for place, (total, late) in enumerate(zip(counts["resolved_total"], counts["resolved_overdue"], strict=True)):
         percent = f"{100 * (total - late) / total:.2f}%".replace(".", ",") if total else ""
         rows.append([str(place + 1), *(cells[column][place] for column in columns), percent])
     sheet.add("II", "Cấp xã")

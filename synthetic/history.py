@@ -82,9 +82,7 @@ def observe(history: pd.DataFrame, at: dt.datetime) -> pd.DataFrame:
     known = {name: _until(seen[name], now) for name in TIMES}
     done = ~np.isnat(known["finished_at"])
     first, second = ~np.isnat(known["supplement_at"]), ~np.isnat(known["second_supplement_at"])
-    waiting = ~done & (
-        (first & np.isnat(known["answered_at"])) | (second & np.isnat(known["second_answered_at"]))
-    )
+    waiting = ~done & ((first & np.isnat(known["answered_at"])) | (second & np.isnat(known["second_answered_at"])))
     moved = ~waiting & ~np.isnat(known["answered_at"])
     outcome = seen["outcome"].cat.codes.to_numpy()
     returned = done & ~np.isnat(known["returned_at"])
@@ -130,9 +128,7 @@ def observe(history: pd.DataFrame, at: dt.datetime) -> pd.DataFrame:
             "officer": seen["officer"].array,
             "department": seen["department"].array,
             "supplement_count": first.astype(np.int8) + second.astype(np.int8),
-            "supplement_requested_at": np.where(
-                second, known["second_supplement_at"], known["supplement_at"]
-            ),
+            "supplement_requested_at": np.where(second, known["second_supplement_at"], known["supplement_at"]),
             "fee_amount": pd.arrays.IntegerArray(fee.astype(np.int64), fee < 0),
             **flags,
             "withdrawn": done & (outcome == 1),

@@ -88,9 +88,7 @@ def date_texts(values: pd.Series, time: bool) -> list[str]:
     """dd/MM/yyyy (HH:mm:ss) of many timestamps; nothing where there is none. Fast: no strftime."""
     stamps = values.to_numpy().astype("datetime64[s]")
     iso = np.datetime_as_string(np.where(np.isnat(stamps), np.datetime64(0, "s"), stamps), unit="s")
-    letters = (
-        iso.astype("U19").view("U1").reshape(len(stamps), 19) if len(stamps) else np.empty((0, 19), "U1")
-    )
+    letters = iso.astype("U19").view("U1").reshape(len(stamps), 19) if len(stamps) else np.empty((0, 19), "U1")
     order = [8, 9, 7, 5, 6, 4, 0, 1, 2, 3, 10, *range(11, 19)] if time else [8, 9, 7, 5, 6, 4, 0, 1, 2, 3]
     picked = np.ascontiguousarray(letters[:, order])
     if len(stamps):
@@ -122,9 +120,7 @@ def unit_text(commune: Commune, style: str) -> str:
     return unicodedata.normalize("NFD", text) if style == "nfd" else text
 
 
-def columns_of(
-    name: str, frame: pd.DataFrame, communes: Sequence[Commune], quirks: Quirks
-) -> dict[str, list[Cell]]:
+def columns_of(name: str, frame: pd.DataFrame, communes: Sequence[Commune], quirks: Quirks) -> dict[str, list[Cell]]:
     """The cells of every shown column. Needs the canonical columns of the table; personal ones come from `applicant`."""
     kinds = contracts()[name].table.columns
     labels = {commune.unit_code: unit_text(commune, quirks.unit) for commune in communes}
@@ -160,9 +156,7 @@ def _cells(name: str, column: str, kind: str, values: pd.Series, quirks: Quirks)
     if kind == "boolean":
         return ["" if gone else YES_NO[bool(value)] for value, gone in zip(raw, missing, strict=True)]
     if name in ("one_stop", "portal") and column in ("status", "channel"):
-        words = (
-            CHANNEL_TEXT if column == "channel" else {key: texts[1] for key, texts in DOSSIER_STATUS.items()}
-        )
+        words = CHANNEL_TEXT if column == "channel" else {key: texts[1] for key, texts in DOSSIER_STATUS.items()}
         return [words[value] for value in raw]
     if name == "declarations" and column == "state":
         return [STATE_TEXT[value] for value in raw]

@@ -55,9 +55,7 @@ def replay_exports(world: World, out: Path, day: dt.date) -> ExportSet:
     reports = seen.table("monthly_reports")
     if len(reports):
         year, month = max(zip(reports["year"], reports["month"], strict=True))
-        frame = reports[((reports["year"] == year) & (reports["month"] == month)).to_numpy()].reset_index(
-            drop=True
-        )
+        frame = reports[((reports["year"] == year) & (reports["month"] == month)).to_numpy()].reset_index(drop=True)
         last = (pd.Timestamp(year, month, 1) + pd.offsets.MonthEnd(0)).date()
         heading = "TÌNH HÌNH, KẾT QUẢ GIẢI QUYẾT THỦ TỤC HÀNH CHÍNH"
         span = (dt.date(int(year), int(month), 1), last)

@@ -70,9 +70,7 @@ DECLARED: tuple[Declared, ...] = (
 )  # fmt: skip
 
 
-def survey_forms(
-    commune: Commune, year: int, seed: int, clock: WorkClock, settings: Settings, codes: pd.Series
-) -> pd.DataFrame:
+def survey_forms(commune: Commune, year: int, seed: int, clock: WorkClock, settings: Settings, codes: pd.Series) -> pd.DataFrame:
     """Forms of one commune and year, with days on which none was taken. Grain: one row per form. Answers 1–5 or missing."""
     rng = stream(seed, commune.number, year, SURVEYS)
     q = commune.quality
@@ -86,9 +84,7 @@ def survey_forms(
     answers: dict[str, np.ndarray] = {}
     for name, offset in zip((*FACTORS, "overall"), (0.0, -0.02, 0.03, 0.01, -0.03, 0.02), strict=True):
         pleased = rng.random(n) < np.clip(base + offset + mood, 0.02, 0.99)
-        score = np.where(
-            pleased, np.where(rng.random(n) < 0.45, 5, 4), rng.choice([3, 2, 1], n, p=[0.6, 0.3, 0.1])
-        )
+        score = np.where(pleased, np.where(rng.random(n) < 0.45, 5, 4), rng.choice([3, 2, 1], n, p=[0.6, 0.3, 0.1]))
         answers[name] = np.where(rng.random(n) < 0.008, np.nan, score)
     place = (np.arange(n) * len(codes) // max(n, 1)).astype(int)
     about: np.ndarray = codes.to_numpy(dtype=object)[place] if len(codes) else np.full(n, None, dtype=object)
@@ -119,21 +115,15 @@ def officer_reviews(commune: Commune, year: int, seed: int, clock: WorkClock) ->
     rows = []
     for month in range(1, 13):
         last = dt.date(year + month // 12, month % 12 + 1, 1) - dt.timedelta(days=1)
-        reviewed = int(
-            clock.days[clock.positions(dt.date(year, month, 1), last)][-1 - int(rng.integers(0, 3))]
-        )
+        reviewed = int(clock.days[clock.positions(dt.date(year, month, 1), last)][-1 - int(rng.integers(0, 3))])
         points = np.clip(rng.normal(7.2 + 2.0 * commune.quality, 1.0, len(officers)), 0, 10).round(1)
         if month in missed:
             continue
         for slot, officer in enumerate(officers):
             point = float(points[slot])
-            grade = (
-                "Xuất sắc" if point >= 9 else "Tốt" if point >= 7.5 else "Khá" if point >= 6 else "Trung bình"
-            )
+            grade = "Xuất sắc" if point >= 9 else "Tốt" if point >= 7.5 else "Khá" if point >= 6 else "Trung bình"
             desk = DESKS[slot % len(DESKS)]
-            rows.append(
-                (commune.unit_code, dt.date(year, month, 1), officer, desk, point, grade, _date(reviewed))
-            )
+            rows.append((commune.unit_code, dt.date(year, month, 1), officer, desk, point, grade, _date(reviewed)))
     names = ["unit_code", "month", "officer", "department", "points", "grade", "reviewed_on"]
     return _dated(pd.DataFrame(rows, columns=names), "month", "reviewed_on")
 
@@ -150,9 +140,7 @@ def tasks(commune: Commune, year: int, seed: int) -> pd.DataFrame:
         draw = rng.random()
         on_time, ever = 0.62 + 0.36 * commune.quality, 0.84 + 0.16 * commune.quality
         gap = int(rng.integers(1, 30))
-        done = (
-            due - min(gap, due - assigned - 1) if draw < on_time else due + 2 * gap if draw < ever else None
-        )
+        done = due - min(gap, due - assigned - 1) if draw < on_time else due + 2 * gap if draw < ever else None
         slot = int(rng.integers(0, len(officers)))
         evidence = f"Báo cáo số {int(rng.integers(10, 400))}/BC-UBND" if done is not None else None
         row = (
@@ -176,9 +164,7 @@ def initiatives(commune: Commune, year: int, seed: int) -> pd.DataFrame:
     rows = []
     for number in range(1, count + 1):
         submitted = day_number(dt.date(year, 2, 1)) + int(rng.integers(0, 200))
-        recognised = (
-            submitted + int(rng.integers(20, 90)) if rng.random() < 0.6 + 0.4 * commune.quality else None
-        )
+        recognised = submitted + int(rng.integers(20, 90)) if rng.random() < 0.6 + 0.4 * commune.quality else None
         decision = None if recognised is None else f"{int(rng.integers(100, 900))}/QĐ-UBND"
         title = _IDEAS[int(rng.integers(0, len(_IDEAS)))]
         code = f"SK-{commune.unit_code}-{year % 100:02d}-{number:02d}"
@@ -220,16 +206,12 @@ def declarations(commune: Commune, year: int, seed: int) -> pd.DataFrame:
         declared = day_number(dt.date(year, 10, 1)) + int(rng.integers(0, 80))
         draw, number = rng.random(), int(rng.integers(10, 500))
         if item.code == "II.3" and draw < 0.4:
-            rows.append(
-                (commune.unit_code, year, item.code, None, None, "not_applicable", None, _date(declared))
-            )
+            rows.append((commune.unit_code, year, item.code, None, None, "not_applicable", None, _date(declared)))
             continue
         if draw < 0.10 * (1 - q):  # nothing declared yet
             continue
         state = "declared" if draw < 0.30 - 0.15 * q else "evidenced" if draw < 0.75 else "appraised"
-        evidence = (
-            None if state == "declared" else f"Văn bản số {number}/UBND ngày {_date(declared):%d/%m/%Y}"
-        )
+        evidence = None if state == "declared" else f"Văn bản số {number}/UBND ngày {_date(declared):%d/%m/%Y}"
         rows.append(
             (
                 commune.unit_code,

@@ -32,10 +32,7 @@ class Sheet:
     def covered(self) -> set[tuple[int, int]]:
         """Cells that lie under a merge and are not its first."""
         return {
-            (r, c)
-            for top, left, bottom, right in self.merges
-            for r in range(top, bottom + 1)
-            for c in range(left, right + 1)
+            (r, c) for top, left, bottom, right in self.merges for r in range(top, bottom + 1) for c in range(left, right + 1)
         } - {(top, left) for top, left, _, _ in self.merges}
 
 
@@ -193,10 +190,7 @@ def write_ods(sheet: Sheet, path: Path) -> None:
         if cell is None or cell == "":
             return "<table:table-cell/>"
         if isinstance(cell, (int, float)):
-            return (
-                f'<table:table-cell office:value-type="float" office:value="{cell}"><text:p>{cell}</text:p>'
-                "</table:table-cell>"
-            )
+            return f'<table:table-cell office:value-type="float" office:value="{cell}"><text:p>{cell}</text:p></table:table-cell>'
         text = html.escape(as_text(cell), quote=False)
         return f'<table:table-cell office:value-type="string"><text:p>{text}</text:p></table:table-cell>'
 

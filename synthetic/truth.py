@@ -43,9 +43,7 @@ def overdue(
     if definition == "qd766":
         due = due.fillna(latest_due(dossiers, procedures, calendar))
         moment = finished.where(resolved, pd.Timestamp(end))
-        moment = moment.mask(
-            waiting & dossiers["supplement_requested_at"].notna(), dossiers["supplement_requested_at"]
-        )
+        moment = moment.mask(waiting & dossiers["supplement_requested_at"].notna(), dossiers["supplement_requested_at"])
         late = (moment > due) | (dossiers["supplement_count"].fillna(0) > 1)
         counted = (resolved | still_open) & due.notna()
     elif definition == "provincial_766":
@@ -70,18 +68,14 @@ def latest_due(dossiers: pd.DataFrame, procedures: pd.DataFrame, calendar: WorkC
     longest = dict(zip(procedures["procedure_code"], procedures["max_working_days"], strict=True))
     lacking = dossiers[dossiers["due_at"].isna() & dossiers["received_at"].notna()]
     limits: dict[object, pd.Timestamp] = {}
-    for index, code, received in zip(
-        lacking.index, lacking["procedure_code"], lacking["received_at"], strict=True
-    ):
+    for index, code, received in zip(lacking.index, lacking["procedure_code"], lacking["received_at"], strict=True):
         if code in longest:
             day = calendar.add_working_days(received.date(), int(longest[code]))
             limits[index] = pd.Timestamp(dt.datetime.combine(day, dt.time(23, 59, 59)))
     return pd.Series(limits, dtype="datetime64[s]").reindex(dossiers.index)
 
 
-def dossier_counts(
-    dossiers: pd.DataFrame, procedures: pd.DataFrame, start: dt.datetime, end: dt.datetime
-) -> pd.DataFrame:
+def dossier_counts(dossiers: pd.DataFrame, procedures: pd.DataFrame, start: dt.datetime, end: dt.datetime) -> pd.DataFrame:
     """Counts by commune over a period. Grain: one row per commune. Columns are plain counts of dossiers.
 
     `late_*`/`counted_*` by definition; `fee` dossiers with a known fee above 0, `paid` those of them paid online;
@@ -152,9 +146,7 @@ def register_counts(world: World, start: dt.datetime, end: dt.datetime, lost_for
             "tasks": tasks["unit_code"].value_counts(),
             "tasks_done": tasks[tasks["done_on"].notna()]["unit_code"].value_counts(),
             "programme_tasks": programme["unit_code"].value_counts(),
-            "programme_on_time": programme[programme["done_on"] <= programme["due_on"]][
-                "unit_code"
-            ].value_counts(),
+            "programme_on_time": programme[programme["done_on"] <= programme["due_on"]]["unit_code"].value_counts(),
             "initiatives": ideas["unit_code"].value_counts(),
             "initiatives_recognised": ideas[ideas["recognised_on"].notna()]["unit_code"].value_counts(),
         },

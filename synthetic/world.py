@@ -112,9 +112,7 @@ class World:
                 "kind": "commune",
             }
             units.append(unit | {"parent": "90000", "valid_from": first, "source": "invented"})
-        path.write_text(
-            yaml.safe_dump({"units": units}, allow_unicode=True, sort_keys=False), encoding="utf-8"
-        )
+        path.write_text(yaml.safe_dump({"units": units}, allow_unicode=True, sort_keys=False), encoding="utf-8")
         return path
 
 
@@ -129,9 +127,7 @@ def district_communes() -> tuple[Commune, ...]:
         kind = "thị trấn" if unit.kind == "townlet" else "xã"
         name = unit.name.removeprefix("Xã ").removeprefix("Thị trấn ")
         label = f"UBND {kind} {name}"
-        communes.append(
-            Commune(unit_code, label, name, int(unit_code), f"H32.99.{index:02d}", volume, quality)
-        )
+        communes.append(Commune(unit_code, label, name, int(unit_code), f"H32.99.{index:02d}", volume, quality))
     return tuple(communes)
 
 
@@ -160,9 +156,7 @@ def invented_communes(count: int, seed: int) -> tuple[Commune, ...]:
         volume = float(np.exp(rng.normal(np.log(1500), 0.4)))
         quality = float(np.clip(rng.beta(2.2, 1.9), 0.02, 0.98))
         name, code = f"Thí Điểm {index:03d}", str(90_000 + index)
-        communes.append(
-            Commune(code, f"UBND xã {name}", name, 90_000 + index, f"H32.98.{index:03d}", volume, quality)
-        )
+        communes.append(Commune(code, f"UBND xã {name}", name, 90_000 + index, f"H32.98.{index:03d}", volume, quality))
     return tuple(communes)
 
 

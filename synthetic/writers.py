@@ -206,9 +206,7 @@ def _one_stop(delivery: _Delivery, year: int) -> None:
             first = _within(world.at(moment).dossiers, "received_at", *span)
             wrong = first.index[first["due_at"].notna()][:15]  # typed two days early: they look late
             first.loc[wrong, "due_at"] = first.loc[wrong, "due_at"] - pd.Timedelta(days=2)
-            early = delivery.write(
-                stem, "one_stop", first, form, quirks=quirks, heading=heading, span=span, exported_at=moment
-            )
+            early = delivery.write(stem, "one_stop", first, form, quirks=quirks, heading=heading, span=span, exported_at=moment)
             stem += "_dinh-chinh"
         plan = _FAULTS.get(month, {}) if len(frame) > 100 else {}
         cells, seeded = _spoiled(delivery, "one_stop", frame, plan, quirks, year * 100 + month, lose=True)
@@ -231,9 +229,7 @@ def _reports(delivery: _Delivery, year: int) -> None:
     reports = delivery.world.table("monthly_reports")
     forms = ("xlsx", "html", "xlsx", "xls")
     for month in range(1, 13):
-        frame = reports[((reports["year"] == year) & (reports["month"] == month)).to_numpy()].reset_index(
-            drop=True
-        )
+        frame = reports[((reports["year"] == year) & (reports["month"] == month)).to_numpy()].reset_index(drop=True)
         if frame.empty:
             continue
         if month in (4, 9):
@@ -252,9 +248,7 @@ def _reports(delivery: _Delivery, year: int) -> None:
         heading = "TÌNH HÌNH, KẾT QUẢ GIẢI QUYẾT THỦ TỤC HÀNH CHÍNH"
         stem = f"{year}-{month:02d}_BaoCao_II06a"
         form = forms[month % 4]
-        delivery.write(
-            stem, "monthly_report", frame, form, quirks=quirks, heading=heading, span=_month(year, month)
-        )
+        delivery.write(stem, "monthly_report", frame, form, quirks=quirks, heading=heading, span=_month(year, month))
 
 
 def _surveys(delivery: _Delivery, year: int) -> None:

@@ -17,9 +17,7 @@ LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
 REQUIRED = [
     Requirement(line)
-    for line in (
-        raw.split("#")[0].strip() for raw in (ROOT / "requirements.in").read_text("utf-8").splitlines()
-    )
+    for line in (raw.split("#")[0].strip() for raw in (ROOT / "requirements.in").read_text("utf-8").splitlines())
     if line
 ]
 LOCKED = {
@@ -62,24 +60,18 @@ def test_r28_every_locked_package_has_a_hash() -> None:
 @pytest.mark.parametrize("name", ["requirements.in", "requirements.lock", "pyproject.toml", "Makefile"])
 def test_r28_no_committed_file_names_an_index_or_a_local_path(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
-    found = re.findall(
-        r"(?:https?|file)://\S*|--(?:extra-)?index-url|--find-links|^/\S+|\s@\s*/\S+", text, re.MULTILINE
-    )
+    found = re.findall(r"(?:https?|file)://\S*|--(?:extra-)?index-url|--find-links|^/\S+|\s@\s*/\S+", text, re.MULTILINE)
     assert not found
 
 
 def test_r28_nothing_is_missing_or_in_conflict() -> None:
     """The lock is installed without a resolver, so that its completeness is checked here."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "check"], capture_output=True, text=True, timeout=120, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow
 def test_r28_prefect_server_and_postgres_driver_import() -> None:
     code = "import prefect.server.api.server, psycopg2, asyncpg, great_expectations"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=180, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr

@@ -94,9 +94,7 @@ def raw_connection(
             connection = psycopg2.connect(**{"options": "-c timezone=UTC", **values, **common})
             break
         except psycopg2.OperationalError as problem:
-            waking = (
-                any(sign in str(problem) for sign in _WAKING) and time.monotonic() < begun + _WAKING_LIMIT_S
-            )
+            waking = any(sign in str(problem) for sign in _WAKING) and time.monotonic() < begun + _WAKING_LIMIT_S
             failures += not waking
             if _refused(problem) or failures > (0 if url is not None else 2):
                 raise _explained(problem, home, embedded=url is None) from problem

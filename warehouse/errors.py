@@ -5,8 +5,7 @@ from __future__ import annotations
 _TEXTS: dict[str, tuple[str, str]] = {
     "bad_url": (
         "CCHC_DATABASE_URL không đúng dạng: {detail}.",
-        "Viết theo mẫu postgresql+psycopg2://tên:mật_khẩu@máy:5432/csdl hoặc bỏ biến này để dùng cơ sở "
-        "dữ liệu đi kèm.",
+        "Viết theo mẫu postgresql+psycopg2://tên:mật_khẩu@máy:5432/csdl hoặc bỏ biến này để dùng cơ sở dữ liệu đi kèm.",
     ),
     "unreachable": (
         "Không kết nối được cơ sở dữ liệu: {detail}.",
@@ -18,8 +17,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     ),
     "refused": (
         "Cơ sở dữ liệu từ chối đăng nhập: {detail}.",
-        "Kiểm tra tên, mật khẩu và quyền của tài khoản trong CCHC_DATABASE_URL (hoặc tệp secrets.json của "
-        "CCHC_HOME).",
+        "Kiểm tra tên, mật khẩu và quyền của tài khoản trong CCHC_DATABASE_URL (hoặc tệp secrets.json của CCHC_HOME).",
     ),
     "too_old": (
         "PostgreSQL {found} quá cũ, cần từ {needed} trở lên.",

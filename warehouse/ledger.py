@@ -121,9 +121,7 @@ def new_load(tx: Transaction, **load: Any) -> int:
     )
 
 
-def finish_load(
-    tx: Transaction, load_id: int, counts: Mapping[str, int], units: Mapping[str, int], events_to: Any
-) -> None:
+def finish_load(tx: Transaction, load_id: int, counts: Mapping[str, int], units: Mapping[str, int], events_to: Any) -> None:
     """Write a load's row counts: accepted + quarantined = read, unchanged + inserted = accepted."""
     tx.execute(
         """
@@ -170,10 +168,7 @@ def add_quarantine(tx: Transaction, entries: Iterable[Mapping[str, Any]]) -> Non
     if not rows:
         return
     table = pa.Table.from_pylist([{name: row.get(name) for name in QUARANTINE_COLUMNS} for row in rows])
-    columns = [
-        table[name] if table[name].type != pa.null() else table[name].cast(pa.string())
-        for name in QUARANTINE_COLUMNS
-    ]
+    columns = [table[name] if table[name].type != pa.null() else table[name].cast(pa.string()) for name in QUARANTINE_COLUMNS]
     sink = pa.BufferOutputStream()
     csv.write_csv(
         pa.table(dict(zip(QUARANTINE_COLUMNS, columns, strict=True))),
@@ -206,7 +201,7 @@ def quarantine_rows(
         """
         select
             q.quarantine_id, l.sha256, q.load_id, a.display_name as file, q.target_table, q.source, q.row_no as row,
-            q.column_name as column, q.rule, q.key_shown as key, q.state, q.closed_by, q.correction, q.correction_reason
+            q.column_name as column, q.rule, q.key_shown as key, q.state, q.closed_by, q.correction_reason
         from quarantine as q
         inner join loads as l on l.load_id = q.load_id
         left join lateral (
@@ -222,9 +217,7 @@ def quarantine_rows(
     )
 
 
-def add_verdict(
-    tx: Transaction, sha256: str, load_id: int | None, verdict: Mapping[str, Any], now: datetime
-) -> None:
+def add_verdict(tx: Transaction, sha256: str, load_id: int | None, verdict: Mapping[str, Any], now: datetime) -> None:
     """Keep the quality gate's verdict on a file."""
     tx.execute(
         """

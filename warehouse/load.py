@@ -129,9 +129,7 @@ def merge(
     fresh = wanted & ~parsed.repeat
     place = np.flatnonzero(fresh)
     known_to: Any = None
-    if len(place) and tx.scalar(
-        f"select exists (select 1 from {facts} where source = %(source)s)", {"source": source}
-    ):
+    if len(place) and tx.scalar(f"select exists (select 1 from {facts} where source = %(source)s)", {"source": source}):
         found = _in_force(tx, facts, source, known_from, place, parsed)
         place, known_to = _what_changes(place, parsed, found)
         merged.late_keys = _spoken_later(tx, facts, table, source, known_from, place, parsed, known_to)
@@ -166,9 +164,7 @@ def _in_force(tx: Transaction, facts: str, source: str, at: datetime, place: Any
     import pyarrow as pa
     from pyarrow import csv
 
-    tx.execute(
-        "create temporary table if not exists incoming (place integer, key_hash bigint, row_hash bigint) on commit drop"
-    )
+    tx.execute("create temporary table if not exists incoming (place integer, key_hash bigint, row_hash bigint) on commit drop")
     tx.execute("delete from incoming")
     sink = pa.BufferOutputStream()
     keys = pa.table({"place": pa.array(place), "key": parsed.key_hash[place], "hash": parsed.row_hash[place]})
@@ -246,6 +242,50 @@ def _spoken_later(
     return frozenset(parsed.key_hash[place].tolist()) if later else frozenset()
 
 
+def join_equal(tx: Transaction, table: str, source: str, added_by: int) -> int:
+    """Let neighbouring versions that say the same become one, as if the late file had come in time.
+
+    The earlier one, written by this load, takes over the span; the later one keeps none (`known_to = known_from`) and
+    stays as a trace. Returns how many were taken over.
+    """
+    facts = f"{table}_facts"
+    return tx.execute(
+        f"""
+        with spans as (
+            select
+                f.ctid as place, f.key_hash, f.known_from, f.known_to,
+                coalesce(lag(f.added_by) over w = %(added_by)s and lag(f.row_hash) over w = f.row_hash
+                    and lag(f.known_to) over w = f.known_from, false) as goes_on
+            from {facts} as f
+            where
+                f.source = %(source)s and f.known_from < f.known_to
+                and f.key_hash in (select n.key_hash from {facts} as n where n.added_by = %(added_by)s)
+            window w as (partition by f.key_hash order by f.known_from)
+        ),
+
+        runs as (
+            select s.*, sum((not s.goes_on)::integer) over (partition by s.key_hash order by s.known_from) as run
+            from spans as s
+        ),
+
+        joined as (
+            select
+                r.place, r.goes_on,
+                case when r.goes_on then r.known_from else max(r.known_to) over (partition by r.key_hash, r.run) end as ends
+            from runs as r
+        )
+
+        update {facts} as f
+        set
+            known_to = j.ends,
+            closed_by = case when j.goes_on and f.known_to = 'infinity' then %(added_by)s else f.closed_by end
+        from joined as j
+        where f.ctid = j.place and f.known_to <> j.ends
+        """,
+        {"added_by": added_by, "source": source},
+    )
+
+
 def _note_twins(tx: Transaction, source: str, added_by: int) -> None:
     """Remember dossiers that another source speaks about as well."""
     others = tx.scalar(
@@ -290,9 +330,7 @@ def _csv(
         if not count:
             continue
         part = batch if count == batch.num_rows else batch.filter(pa.array(chosen))
-        ready: dict[str, Any] = {
-            name: pa.repeat(pa.scalar(value), count) for name, value in constants.items()
-        }
+        ready: dict[str, Any] = {name: pa.repeat(pa.scalar(value), count) for name, value in constants.items()}
         ready["key_hash"] = pa.array(parsed.key_hash[here][chosen])
         ready["row_hash"] = pa.array(parsed.row_hash[here][chosen])
         ready["row_no"] = part["_row"]

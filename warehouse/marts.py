@@ -41,9 +41,7 @@ _TOUCHED: Final = """
     )
 """
 _AFTER: Final = _TOUCHED + " and f.known_to = 'infinity'"
-_BEFORE: Final = (
-    _TOUCHED + " and f.added_by <= %(applied)s and (f.known_to = 'infinity' or f.closed_by > %(applied)s)"
-)
+_BEFORE: Final = _TOUCHED + " and f.added_by <= %(applied)s and (f.known_to = 'infinity' or f.closed_by > %(applied)s)"
 
 
 def judged(scope: str, condition: str = "true") -> str:
@@ -76,16 +74,11 @@ def evidence(
     known_at: datetime | None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return the dossiers that count against a measure of one unit, worst first (see BEHIND for the measures)."""
-    behind = (
-        BEHIND[measure]
-        .replace("{late}", f"j.is_{definition}_late")
-        .replace("{open_counts}", _PENDING[definition])
-    )
+    behind = BEHIND[measure].replace("{late}", f"j.is_{definition}_late").replace("{open_counts}", _PENDING[definition])
     procedures_known(tx, known_at)
     scope = _CURRENT if known_at is None else _KNOWN
     return tx.rows(
-        judged(scope, "d.unit_code = %(unit_code)s")
-        + sql_text("marts/dossier_evidence.sql").replace("{behind}", behind),
+        judged(scope, "d.unit_code = %(unit_code)s") + sql_text("marts/dossier_evidence.sql").replace("{behind}", behind),
         {"unit_code": unit_code, "first_at": first_at, "as_of": as_of, "known_at": known_at},
     )
 
@@ -102,11 +95,7 @@ def procedures_known(tx: Transaction, known_at: datetime | None) -> int:
         """
     )
     tx.execute("delete from procedures_known")
-    when = (
-        "known_to = 'infinity'"
-        if known_at is None
-        else "known_from <= %(known_at)s and known_to > %(known_at)s"
-    )
+    when = "known_to = 'infinity'" if known_at is None else "known_from <= %(known_at)s and known_to > %(known_at)s"
     tx.execute(
         f"""
         insert into procedures_known (procedure_code, max_working_days)
@@ -134,15 +123,11 @@ def refresh(tx: Transaction, now: datetime) -> dict[str, Any]:
     """
     tx.lock("table:dossiers")
     state = tx.one("select * from mart_state where mart = %(mart)s", {"mart": MART})
-    newest = int(
-        tx.scalar("select coalesce(max(load_id), 0) from loads where target_table = 'dossiers'") or 0
-    )
+    newest = int(tx.scalar("select coalesce(max(load_id), 0) from loads where target_table = 'dossiers'") or 0)
     procedures = procedures_known(tx, None)
     calendar = tx.scalar("select version from register_versions where register = 'calendar'") or ""
     applied = int(state["applied_load_id"]) if state else 0
-    stale = (
-        state is None or state["procedures_load_id"] != procedures or state["calendar_version"] != calendar
-    )
+    stale = state is None or state["procedures_load_id"] != procedures or state["calendar_version"] != calendar
     if not stale and newest == applied:
         return {"applied": applied, "keys": 0, "rebuilt": False}
     changed, total = _sizes(tx, applied)
@@ -190,9 +175,7 @@ def _sizes(tx: Transaction, applied: int) -> tuple[int, int]:
             {"applied": applied},
         )
     )
-    total = int(
-        tx.scalar("select coalesce(sum(rows_inserted), 0) from loads where target_table = 'dossiers'")
-    )
+    total = int(tx.scalar("select coalesce(sum(rows_inserted), 0) from loads where target_table = 'dossiers'"))
     return changed, max(total, 1)
 
 
@@ -218,9 +201,7 @@ def dossier_counts(tx: Transaction, as_of: datetime, known_at: datetime | None, 
     if known_at is not None:
         return counted_from_facts(tx, as_of, known_at)
     refresh(tx, now)
-    settled_by = tx.scalar(
-        "select events_to <= %(as_of)s from mart_state where mart = %(mart)s", {"as_of": as_of, "mart": MART}
-    )
+    settled_by = tx.scalar("select events_to <= %(as_of)s from mart_state where mart = %(mart)s", {"as_of": as_of, "mart": MART})
     if not settled_by:
         return counted_from_facts(tx, as_of, None)
     import pandas as pd

@@ -153,9 +153,7 @@ def _state(connection: Connection) -> list[tuple[int, str, str, bool]]:
         return list(cursor.fetchall())
 
 
-def _pending(
-    applied: list[tuple[int, str, str, bool]], files: list[Migration], rights: str
-) -> tuple[list[Migration], bool]:
+def _pending(applied: list[tuple[int, str, str, bool]], files: list[Migration], rights: str) -> tuple[list[Migration], bool]:
     """(migrations to run, whether the rights are out of date)."""
     known = {number: (name, checksum) for number, name, checksum, _ in applied}
     granted = known.pop(_GRANTS, ("", ""))[1]
@@ -221,7 +219,5 @@ def _grant(connection: Connection, folder: Path, rights: str) -> None:
 
 
 def _has_other_app_role(cursor: Any) -> bool:
-    cursor.execute(
-        "select exists (select from pg_roles where rolname = %s and rolname <> current_user)", (USERS["app"],)
-    )
+    cursor.execute("select exists (select from pg_roles where rolname = %s and rolname <> current_user)", (USERS["app"],))
     return bool(cursor.fetchone()[0])

@@ -17,11 +17,7 @@ REGISTER_MARTS: Final = {
 
 def scope(table: str, known_at: datetime | None) -> str:
     """Return the query of what is known of a register: one version per key, the first source by name wins."""
-    when = (
-        "known_to = 'infinity'"
-        if known_at is None
-        else "known_from <= %(known_at)s and known_to > %(known_at)s"
-    )
+    when = "known_to = 'infinity'" if known_at is None else "known_from <= %(known_at)s and known_to > %(known_at)s"
     return (
         f"select distinct on (s.key_hash) s.* from {table}_facts as s where {when} "
         "order by s.key_hash asc, s.source asc, s.known_from desc"

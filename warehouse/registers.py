@@ -68,9 +68,7 @@ def version_of(tx: Transaction, register: str) -> str | None:
 
 
 def _known(tx: Transaction, register: str) -> str | None:
-    found: str | None = tx.scalar(
-        "select version from register_versions where register = %(name)s", {"name": register}
-    )
+    found: str | None = tx.scalar("select version from register_versions where register = %(name)s", {"name": register})
     return found
 
 

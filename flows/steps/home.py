@@ -40,9 +40,7 @@ def parse_moment(text: str, *, end_of_day: bool = True) -> datetime:
             return datetime.combine(day, time(23, 59, 59) if end_of_day else time(0), ZONE)
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise UserError(
-            "bad_time", f"«{text}» không phải thời điểm; hãy viết như 2023-06-30 hoặc 2023-06-30T17:00:00."
-        ) from None
+        raise UserError("bad_time", f"«{text}» không phải thời điểm; hãy viết như 2023-06-30 hoặc 2023-06-30T17:00:00.") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=ZONE)
 
 
@@ -134,15 +132,11 @@ class Home:
         from warehouse import registers
 
         with self.database.begin() as tx:
-            registers.sync_units(
-                tx, self.register.version, [_unit_row(u) for u in self.register.by_id.values()], now()
-            )
+            registers.sync_units(tx, self.register.version, [_unit_row(u) for u in self.register.by_id.values()], now())
             if registers.version_of(tx, "calendar") != self.calendar.version:
                 span = (CALENDAR_TO - CALENDAR_FROM).days + 1
                 days = [CALENDAR_FROM + timedelta(n) for n in range(span)]
-                registers.sync_calendar(
-                    tx, self.calendar.version, [(d, self.calendar.is_working(d)) for d in days], now()
-                )
+                registers.sync_calendar(tx, self.calendar.version, [(d, self.calendar.is_working(d)) for d in days], now())
 
     def commune(self, text: str, on: date) -> Unit:
         """Return the commune a code or name means on a day. Raises: UserError."""

@@ -19,7 +19,7 @@ from sources import snapshot
 
 if TYPE_CHECKING:
     from sources.contract import Contract
-    from sources.quality import Gate
+    from sources.quality import Gate, Verdict
     from sources.result import ParseResult
     from warehouse.database import Transaction
     from warehouse.load import Merged, ParsedRows
@@ -115,9 +115,7 @@ def gate_of(home: Home) -> Iterator[Gate]:
         yield gate
 
 
-def ingest(
-    home: Home, paths: Sequence[Path], request: Request, progress: Progress | None = None
-) -> list[FileResult]:
+def ingest(home: Home, paths: Sequence[Path], request: Request, progress: Progress | None = None) -> list[FileResult]:
     """Load files one after the other; each is one transaction. Never raises for a bad file."""
     if request.unit is not None:
         moment = request.received_at or now()
@@ -244,6 +242,8 @@ def _describe(result: FileResult, parsed: ParseResult) -> None:
     if parsed.status == "ok":
         result.rows_read, result.rows_quarantined = parsed.rows_read, parsed.rows_quarantined
         result.rows_accepted = parsed.rows_ok
+    if result.rows_quarantined * 2 > result.rows_read:
+        result.warnings.append("Quá nửa số dòng bị giữ lại; hãy xem lại mẫu xuất hoặc hợp đồng.")
     result.quarantine = [
         {"row": entry["row"], "column": entry["column"], "rule": entry["rule"], "key": entry["key"]}
         for entry in parsed.quarantine[:SHOWN]
@@ -260,13 +260,15 @@ def _commit(
     from warehouse.load import Merged, ParsedRows
 
     unit_name = home.register.by_id[parsed.title["unit"]].full_name if parsed.title.get("unit") else None
-    ticket = gate.submit(
-        GateRequest(
-            contract=contract.name, source=contract.source, sha256=taken.sha256, received_at=known_from.isoformat(),
-            flags_path=folder / "flags.arrow", checks=parsed.checks, label=contract.label or None, unit_name=unit_name,
-            rows_read=parsed.rows_read, rows_quarantined=parsed.rows_quarantined, gate=contract.gate or None,
-        )
-    )  # fmt: skip
+    ticket = None
+    if parsed.rows_read:
+        ticket = gate.submit(
+            GateRequest(
+                contract=contract.name, source=contract.source, sha256=taken.sha256, received_at=known_from.isoformat(),
+                flags_path=folder / "flags.arrow", checks=parsed.checks, label=contract.label or None, unit_name=unit_name,
+                rows_read=parsed.rows_read, rows_quarantined=parsed.rows_quarantined, gate=contract.gate or None,
+            )
+        )  # fmt: skip
     reached("gate_asked")
     kept = _keep_contract(home, contract)
     table = contract.table.name
@@ -293,7 +295,7 @@ def _commit(
         events_to = rows.events_to() if rows and table == "dossiers" else None
         ledger.finish_load(tx, load_id, counts, rows.unit_counts() if rows else {}, events_to)
         reached("counts_written")
-        verdict = gate.result(ticket)
+        verdict = gate.result(ticket) if ticket is not None else _empty_verdict(contract)
         reached("judged")
         if verdict.status == "reject":
             tx.connection.get_transaction().rollback()
@@ -324,36 +326,39 @@ def _commit(
     return result
 
 
-def _merge(
-    home: Home, tx: Transaction, contract: Contract, rows: ParsedRows, load_id: int, known_from: datetime
-) -> Merged:
+def _empty_verdict(contract: Contract) -> Verdict:
+    """Return the verdict on a file without data rows: a quiet month passes, unless the contract asks for rows."""
+    from sources.quality import Verdict
+
+    least = contract.gate.get("min_rows", 0) if contract.gate else 0
+    if not least:
+        return Verdict("pass", 0, 0, (), None, "Tệp không có dòng dữ liệu nào.")
+    return Verdict("reject", 0, 0, (), "min_rows", f"Tệp không có dòng nào, hợp đồng đòi ít nhất {least}; hãy xuất lại.")
+
+
+def _merge(home: Home, tx: Transaction, contract: Contract, rows: ParsedRows, load_id: int, known_from: datetime) -> Merged:
     """Merge the parsed rows; when later files spoke of the same keys, let them speak again in their order."""
     from warehouse import ledger
-    from warehouse.load import merge
+    from warehouse.load import join_equal, merge
 
     table, source = contract.table.name, contract.source
-    merged = merge(
-        tx, rows, table=table, source=source, load_id=load_id, added_by=load_id, known_from=known_from
-    )
+    merged = merge(tx, rows, table=table, source=source, load_id=load_id, added_by=load_id, known_from=known_from)
     reached("merged")
     if merged.late_keys:
         for later in ledger.later_loads(tx, table, source, known_from):
             merged.closed += _hear_again(home, tx, later, merged.late_keys, load_id)
+        join_equal(tx, table, source, load_id)
     return merged
 
 
-def _hear_again(
-    home: Home, tx: Transaction, later: dict[str, Any], keys: frozenset[int], added_by: int
-) -> int:
+def _hear_again(home: Home, tx: Transaction, later: dict[str, Any], keys: frozenset[int], added_by: int) -> int:
     """Merge a later file once more for the keys a late file changed. Returns how many versions it ended."""
     from sources.contract import load_contract
     from warehouse.load import ParsedRows, merge
 
     contract = load_contract(home.contracts / ".used" / later["contract_body"]["file"])
     place = snapshot.place_of(later["sha256"], home.snapshots)
-    taken = snapshot.Snapshot(
-        later["sha256"], place.stat().st_size, later["suffix"], later["sha256"][:12], place, 0
-    )
+    taken = snapshot.Snapshot(later["sha256"], place.stat().st_size, later["suffix"], later["sha256"][:12], place, 0)
     folder = Path(tempfile.mkdtemp(dir=home.work))
     try:
         parsed = _parse(home, taken, [contract], later["unit_override"], later["known_from"], folder)
@@ -380,9 +385,7 @@ def _keep_contract(home: Home, contract: Contract) -> Path:
     return kept
 
 
-def _quarantine(
-    folder: Path, load_id: int, table: str, source: str, rows: ParsedRows | None
-) -> Iterator[dict[str, Any]]:
+def _quarantine(folder: Path, load_id: int, table: str, source: str, rows: ParsedRows | None) -> Iterator[dict[str, Any]]:
     from sources.result import read_quarantine
 
     keys: dict[int, int] = {}

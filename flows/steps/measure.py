@@ -53,9 +53,7 @@ def question(
     known = criteria.load_definitions("overdue")
     name = definition or known.default
     if name not in known.by_name:
-        raise UserError(
-            "unknown_definition", f"Không có định nghĩa «{name}»; dùng một trong: {', '.join(known.by_name)}."
-        )
+        raise UserError("unknown_definition", f"Không có định nghĩa «{name}»; dùng một trong: {', '.join(known.by_name)}.")
     if month is not None and not 1 <= month <= 12:
         raise UserError("bad_month", f"Tháng {month} không hợp lệ; dùng 1 đến 12.")
     if not 2015 <= year <= 2034:
@@ -78,9 +76,7 @@ def communes_of(home: Home, on: date, with_data: set[str]) -> list[Unit]:
     return [unit for unit in active if unit.parent in parents] if parents else active
 
 
-def measure_frame(
-    home: Home, tx: Transaction, asked: Question, programme: str | None = None
-) -> tuple[pd.DataFrame, list[Unit]]:
+def measure_frame(home: Home, tx: Transaction, asked: Question, programme: str | None = None) -> tuple[pd.DataFrame, list[Unit]]:
     """Return the measures (see `scoring.measures`) and the communes they are about."""
     from scoring.measures import Counts, measures
     from warehouse import marts, queries

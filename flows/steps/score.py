@@ -37,9 +37,7 @@ def rules_at(name: str | None, asked: Question) -> ResolvedSet:
     known = criteria.list_sets()
     chosen = name or criteria.DEFAULT_SET
     if chosen not in known:
-        raise UserError(
-            "unknown_criteria", f"Không có bộ tiêu chí «{chosen}»; các bộ đã biết: {', '.join(known)}."
-        )
+        raise UserError("unknown_criteria", f"Không có bộ tiêu chí «{chosen}»; các bộ đã biết: {', '.join(known)}.")
     return criteria.load_set(chosen).at(asked.last_day)
 
 
@@ -50,11 +48,7 @@ def score_question(home: Home, tx: Transaction, asked: Question, set_name: str |
 
     rules = rules_at(set_name, asked)
     programme = next(
-        (
-            c.measure_args["programme"]
-            for c in rules.criteria
-            if c.measure == "task_on_time" and c.measure_args
-        ),
+        (c.measure_args["programme"] for c in rules.criteria if c.measure == "task_on_time" and c.measure_args),
         None,
     )
     frame, units = measure_frame(home, tx, asked, programme)

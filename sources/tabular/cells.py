@@ -65,11 +65,7 @@ def plain(array: pa.Array) -> pa.Array:
 def buffers(array: pa.Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
     """Return (offsets, bytes) of a string array; offsets count from the start of `bytes`."""
     _, offsets, data = array.buffers()
-    ends = (
-        np.frombuffer(offsets, np.int32, len(array) + 1, array.offset * 4)
-        if offsets is not None
-        else np.zeros(1, np.int32)
-    )
+    ends = np.frombuffer(offsets, np.int32, len(array) + 1, array.offset * 4) if offsets is not None else np.zeros(1, np.int32)
     if len(array) == 0:
         return np.zeros(1, np.int32), np.zeros(0, np.uint8)
     raw = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
@@ -125,12 +121,9 @@ class Cleaner:
         """Return one clean text, or U+FFFD when it cannot be read."""
         done = self._seen.get(text)
         if done is None:
-            if is_broken(text):
-                done = UNREADABLE
-            else:
-                fixed, readable = repair_text(text, self.mode) if not text.isascii() else (text, True)
-                self.repaired += fixed is not text and fixed != text
-                done = clean(fixed) if readable else UNREADABLE
+            fixed, readable = repair_text(text, self.mode) if not text.isascii() else (text, True)
+            self.repaired += fixed != text
+            done = clean(fixed) if readable and not is_broken(fixed) else UNREADABLE
             if len(self._seen) > 200_000:
                 self._seen.clear()
             self._seen[text] = done
@@ -141,9 +134,7 @@ class Cleaner:
         if isinstance(array, pa.ChunkedArray):
             array = array.combine_chunks()
         if pa.types.is_dictionary(array.type):
-            words = pa.array(
-                [None if w is None else self.one(w) for w in array.dictionary.to_pylist()], pa.string()
-            )
+            words = pa.array([None if w is None else self.one(w) for w in array.dictionary.to_pylist()], pa.string())
             return pa.DictionaryArray.from_arrays(array.indices, words)
         rows = _dirty_rows(array, self.mode is not None)
         if not len(rows):
@@ -173,9 +164,7 @@ def from_objects(values: list[Any] | tuple[Any, ...]) -> Cells:
     if kinds <= {str, type(None)}:
         return Cells(pa.array(values, pa.string()))
     count = len(values)
-    if kinds <= {float, int, type(None)} or (
-        kinds <= {float, int, str} and not any(type(v) is str and v for v in values)
-    ):
+    if kinds <= {float, int, type(None)} or (kinds <= {float, int, str} and not any(type(v) is str and v for v in values)):
         numbers = np.array([np.nan if v is None or v == "" else float(v) for v in values], np.float64)
         return Cells(pa.nulls(count, pa.string()), numbers)
     texts = [value if type(value) is str and value else None for value in values]
@@ -220,10 +209,7 @@ def take(cells: Cells, keep: Mask) -> Cells:
         return cells
     return Cells(
         cells.text.filter(pa.array(keep)),
-        *(
-            None if part is None else part[keep]
-            for part in (cells.number, cells.moment, cells.dated, cells.timed)
-        ),
+        *(None if part is None else part[keep] for part in (cells.number, cells.moment, cells.dated, cells.timed)),
     )
 
 

@@ -131,15 +131,11 @@ def _per_word(
     return indices, values, verdicts
 
 
-def _gather(
-    indices: npt.NDArray[np.int32], values: list[Any], verdicts: list[str], kind: pa.DataType
-) -> Converted:
+def _gather(indices: npt.NDArray[np.int32], values: list[Any], verdicts: list[str], kind: pa.DataType) -> Converted:
     """Spread per-word results over the rows."""
     unreadable = np.array([v == "unreadable" for v in verdicts], np.bool_)[indices]
     unknown = np.array([v == "unknown" for v in verdicts], np.bool_)[indices]
-    return Converted(
-        pa.array(values, kind).take(pa.array(indices)), unreadable, unknown if unknown.any() else None
-    )
+    return Converted(pa.array(values, kind).take(pa.array(indices)), unreadable, unknown if unknown.any() else None)
 
 
 def _codes(cells: Cells, column: Column, ctx: Context) -> Converted:
@@ -243,9 +239,7 @@ def utc_offset(local: npt.NDArray[np.int64], zone: str, from_utc: bool = False) 
     return result
 
 
-def _text_moments(
-    array: pa.Array, column: Column, ctx: Context
-) -> tuple[npt.NDArray[np.int64], Mask, Mask, Mask, Mask]:
+def _text_moments(array: pa.Array, column: Column, ctx: Context) -> tuple[npt.NDArray[np.int64], Mask, Mask, Mask, Mask]:
     """Return (micros, valid, aware, timed, unreadable) of a plain string array."""
     count = len(array)
     micros = np.zeros(count, np.int64)
@@ -342,9 +336,7 @@ def _moments(cells: Cells, column: Column, ctx: Context) -> Converted:
         micros = micros - utc_offset(micros, ctx.timezone)
     elif naive.any():
         micros[naive] -= utc_offset(micros[naive], ctx.timezone)
-    return Converted(
-        pa.array(micros, pa.int64(), mask=None if valid.all() else ~valid).cast(ARROW_TYPES["datetime"]), bad
-    )
+    return Converted(pa.array(micros, pa.int64(), mask=None if valid.all() else ~valid).cast(ARROW_TYPES["datetime"]), bad)
 
 
 def _months(cells: Cells, column: Column, ctx: Context) -> Converted:

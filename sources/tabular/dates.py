@@ -188,9 +188,7 @@ _FIXED: Final = {
 _MONTH_DAYS: Final = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], np.int32)
 
 
-def _civil_days(
-    year: npt.NDArray[np.int32], month: npt.NDArray[np.int32], day: npt.NDArray[np.int32]
-) -> npt.NDArray[np.int32]:
+def _civil_days(year: npt.NDArray[np.int32], month: npt.NDArray[np.int32], day: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Return days since 1970-01-01 of Gregorian dates."""
     year = year - (month <= 2)
     era = year // 400
@@ -224,9 +222,7 @@ def parse_fixed(matrix: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int64], n
     return micros, valid, width != 10
 
 
-def _one_layout(
-    columns: npt.NDArray[np.uint8], shape: str
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+def _one_layout(columns: npt.NDArray[np.uint8], shape: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Parse byte columns in one fixed layout."""
     count = columns.shape[1]
     good = np.ones(count, np.bool_)

@@ -127,9 +127,7 @@ def read_delimited(path: Path, work: Path, encoding: str | None = None, delimite
         codecs.lookup(codec)
         source = _as_utf8(path, codec, work)
     except (LookupError, UnicodeError):
-        raise Rejected(
-            "unknown_encoding", f"Không đọc được tệp theo bảng mã {codec}; hãy lưu lại dưới dạng CSV UTF-8."
-        ) from None
+        raise Rejected("unknown_encoding", f"Không đọc được tệp theo bảng mã {codec}; hãy lưu lại dưới dạng CSV UTF-8.") from None
     with open(source, "rb") as file:
         text = file.read(HEAD_BYTES).decode("utf-8-sig", "replace")
     whole = source.stat().st_size <= HEAD_BYTES
@@ -217,9 +215,7 @@ class _Stream:
         if odd:
             yield self._odd_block(odd, width)
 
-    def _batches(
-        self, reader: pacsv.CSVStreamingReader, line: int, odd: list[pacsv.InvalidRow]
-    ) -> Iterator[Block]:
+    def _batches(self, reader: pacsv.CSVStreamingReader, line: int, odd: list[pacsv.InvalidRow]) -> Iterator[Block]:
         """Yield record batches with line numbers; rows that hold line breaks push the following ones down."""
         record, shift, seen = line, 0, 0
         for batch in reader:

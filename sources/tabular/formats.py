@@ -22,12 +22,7 @@ def _directory_names(data: bytes) -> set[str]:
     names: set[str] = set()
     for at in range(512, len(data) - 127, 128):
         size = data[at + 64] | data[at + 65] << 8
-        if (
-            4 <= size <= 64
-            and size % 2 == 0
-            and data[at + 66] in (1, 2, 5)
-            and data[at + size - 2 : at + size] == b"\0\0"
-        ):
+        if 4 <= size <= 64 and size % 2 == 0 and data[at + 66] in (1, 2, 5) and data[at + size - 2 : at + size] == b"\0\0":
             text = data[at : at + size - 2].decode("utf-16-le", "replace")
             if text.isprintable() or text[:1] in "\x01\x03\x05\x06":
                 names.add(text)
@@ -45,9 +40,7 @@ def check_ole(path: Path) -> tuple[str, bool]:
     if "encryptedpackage" in lower or "encryptioninfo" in lower:
         raise Rejected("encrypted", "Tệp có mật khẩu; hãy bỏ mật khẩu rồi lưu lại.")
     if not lower & {"workbook", "book"}:
-        raise Rejected(
-            "unsupported_format", "Tệp không phải bảng tính; hãy xuất lại dưới dạng xlsx, xls, ods hoặc CSV."
-        )
+        raise Rejected("unsupported_format", "Tệp không phải bảng tính; hãy xuất lại dưới dạng xlsx, xls, ods hoặc CSV.")
     if lower & {"_vba_project_cur", "_vba_project", "vba", "macros"}:
         raise Rejected("macros", "Tệp có macro; hãy lưu lại dưới dạng xlsx không có macro.")
     if any(name.startswith("mbd") and len(name) > 8 for name in lower) or lower & {
@@ -55,9 +48,7 @@ def check_ole(path: Path) -> tuple[str, bool]:
         "\x01ole10native",
         "\x01compobj\x01",
     }:
-        raise Rejected(
-            "embedded_objects", "Tệp có đối tượng nhúng (OLE); hãy xóa đối tượng nhúng rồi lưu lại."
-        )
+        raise Rejected("embedded_objects", "Tệp có đối tượng nhúng (OLE); hãy xóa đối tượng nhúng rồi lưu lại.")
     start = data.find(b"\x09\x08\x10\x00\x00\x06\x05\x00")
     if start >= 0:
         after = data[start + 20 : start + 4096]
@@ -87,9 +78,7 @@ def sniff_format(path: Path) -> str:
             )
     text = peek(head).lstrip("\ufeff \t\r\n")
     if text[:13].upper() == "MIME-VERSION:":
-        raise Rejected(
-            "unsupported_format", "Tệp là trang web nén (MHT); hãy mở bằng Excel và lưu lại dưới dạng xlsx."
-        )
+        raise Rejected("unsupported_format", "Tệp là trang web nén (MHT); hãy mở bằng Excel và lưu lại dưới dạng xlsx.")
     if text.startswith("<"):
         if "<html" in text[:8192].lower() or _HTML.match(text):
             return "html"

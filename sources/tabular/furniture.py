@@ -18,9 +18,7 @@ _TOTAL: Final = re.compile(
 _TOTAL_START: Final = re.compile(r"(?:tổng cộng|tổng số|cộng|cộng trang|cộng mục|total|grand total)\b")
 _ROMAN: Final = re.compile(r"[ivxlc]{1,6}\s*[.)]?\Z")
 _LETTER: Final = re.compile(r"[a-zđ]\s*[.)]?\Z")
-_SECTION: Final = re.compile(
-    r"(?:[ivxlc]{1,6}|[a-zđ]|phần\s+\S+|mục\s+\S+)\s*[.):\-]\s*\D|(?:[ivxlc]{1,6})\s+[^\W\d]{2}"
-)
+_SECTION: Final = re.compile(r"(?:[ivxlc]{1,6}|[a-zđ]|phần\s+\S+|mục\s+\S+)\s*[.):\-]\s*\D|(?:[ivxlc]{1,6})\s+[^\W\d]{2}")
 _FOOT: Final = re.compile(
     r"(?:người (?:lập|báo cáo|tổng hợp|ký|kiểm tra|phụ trách)|lập (?:biểu|bảng)|thủ trưởng|kt\.|tm\.|tl\.|q\.|chủ tịch|phó chủ tịch|kế toán"
     r"|văn phòng|công chức (?:lập|tổng hợp)|\(?ký[ ,]|\(đã ký\)|ghi chú\s*[:.]|nơi nhận|xác nhận của|ngày in|thời gian in|người in|nguồn\s*:"
@@ -66,9 +64,7 @@ class Furniture:
         body = [(at, text) for at, text in filled if at != lay.ordinal]
         if not body:
             first = fold(filled[0][1])
-            return filled[0][0] == lay.ordinal and (
-                first.replace(".", "").isdigit() or len(first) <= 3 or not first[0].isdigit()
-            )
+            return filled[0][0] == lay.ordinal and (first.replace(".", "").isdigit() or len(first) <= 3 or not first[0].isdigit())
         texts = [fold(text) for _, text in body]
         distinct = list(dict.fromkeys(texts))
         if any(texts[0].startswith(word) for word in lay.ignore):
@@ -83,29 +79,18 @@ class Furniture:
             return True
         if not complete and _TOTAL_START.match(texts[0]) and not self._has_code(body):
             return True
-        if _ROMAN.match(ordinal) and (
-            not key_filled or not unit_known or (not complete and len(distinct) <= 2)
-        ):
+        if _ROMAN.match(ordinal) and (not key_filled or not unit_known or (not complete and len(distinct) <= 2)):
             return True
         if complete and not (len(distinct) == 1):
             return False
-        if (
-            len(distinct) <= 2
-            and not self._has_code(body)
-            and (_LETTER.match(ordinal) or _SECTION.match(fold(filled[0][1])))
-        ):
+        if len(distinct) <= 2 and not self._has_code(body) and (_LETTER.match(ordinal) or _SECTION.match(fold(filled[0][1]))):
             return True
         if len(distinct) <= 4 and any(_FOOT.match(text) for text in texts) and not self._has_code(body):
             self.footer = True
             return True
         if len(distinct) <= 3 and _TITLE.match(texts[0]) and not self._has_code(body):
             return True
-        if (
-            self.footer
-            and len(distinct) <= 4
-            and not self._has_code(body)
-            and not any(c.isdigit() for t in texts for c in t)
-        ):
+        if self.footer and len(distinct) <= 4 and not self._has_code(body) and not any(c.isdigit() for t in texts for c in t):
             return True
         return len(distinct) == 1 and self._is_banner(body)
 
@@ -118,19 +103,11 @@ class Furniture:
         """Whether the only text of a row is words across the sheet: in the first columns or merged over several."""
         at, text = body[0]
         words = sum(part[:1].isalpha() for part in text.split())
-        return (
-            words >= 2
-            and not any(c.isdigit() for c in text)
-            and (len(body) > 1 or at <= 1 or at not in self.layout.mapped)
-        )
+        return words >= 2 and not any(c.isdigit() for c in text) and (len(body) > 1 or at <= 1 or at not in self.layout.mapped)
 
     def _repeats_header(self, cells: list[str]) -> bool:
         """Whether a row repeats the header texts (a page break of the printed form)."""
-        pairs = [
-            (fold_header(text), leaf)
-            for text, leaf in zip(cells, self.layout.leaves, strict=False)
-            if text and leaf
-        ]
+        pairs = [(fold_header(text), leaf) for text, leaf in zip(cells, self.layout.leaves, strict=False) if text and leaf]
         same = sum(text == leaf for text, leaf in pairs)
         return same >= 2 and same * 2 > len(pairs)
 
@@ -146,7 +123,5 @@ class Furniture:
         digits = [int(label) for label in labels if label.isdigit()]
         rising = all(b == a + 1 for a, b in zip(digits, digits[1:], strict=False))
         return (
-            rising
-            and (len(digits) == len(labels) or len(labels) - len(digits) <= 3)
-            and (not digits or digits[0] in (0, 1, 2))
+            rising and (len(digits) == len(labels) or len(labels) - len(digits) <= 3) and (not digits or digits[0] in (0, 1, 2))
         )

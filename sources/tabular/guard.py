@@ -29,9 +29,7 @@ MAX_COLUMN: Final = 1_024
 _CHUNK: Final = 4 * 1024 * 1024
 _OVERLAP: Final = 256
 _REFERENCE: Final = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,7})(\d*)["']""")
-_REPEAT: Final = re.compile(
-    rb"<table:table-(row|cell)\b[^>]*?number-(?:rows|columns)-repeated=[\"'](\d{4,})[\"'][^>]*>"
-)
+_REPEAT: Final = re.compile(rb"<table:table-(row|cell)\b[^>]*?number-(?:rows|columns)-repeated=[\"'](\d{4,})[\"'][^>]*>")
 _LONG_SI: Final = re.compile(rb"<(?:\w+:)?si\b")
 _SHARED: Final = re.compile(rb"""\bt\s*=\s*["']s["'][^>]*>\s*<(?:\w+:)?v[^>]*>\s*(\d+)""")
 
@@ -44,9 +42,7 @@ def _bomb(text: str) -> Rejected:
 
 
 def _broken() -> Rejected:
-    return Rejected(
-        "malformed", "Tệp nén bị hỏng, không mở được; hãy mở bằng Excel hoặc LibreOffice và lưu lại."
-    )
+    return Rejected("malformed", "Tệp nén bị hỏng, không mở được; hãy mở bằng Excel hoặc LibreOffice và lưu lại.")
 
 
 def _count_members(path: Path) -> int:
@@ -74,13 +70,7 @@ def _check_directory(infos: list[zipfile.ZipInfo], size: int) -> None:
     total, spans, seen = 0, [], set()
     for info in infos:
         name = info.filename
-        if (
-            name.startswith(("/", "\\"))
-            or ".." in name.split("/")
-            or "\0" in info.orig_filename
-            or ":" in name
-            or name in seen
-        ):
+        if name.startswith(("/", "\\")) or ".." in name.split("/") or "\0" in info.orig_filename or ":" in name or name in seen:
             raise Rejected("malformed", "Tệp nén có thành phần tên bất thường; hãy mở bằng Excel và lưu lại.")
         seen.add(name)
         if info.flag_bits & 0x1:
@@ -188,15 +178,8 @@ def _check_names(names: list[str]) -> None:
             or "vbadata" in name
         ):
             raise Rejected("macros", "Tệp có macro; hãy lưu lại dưới dạng xlsx không có macro.")
-        if (
-            "/embeddings/" in name
-            or "/activex/" in name
-            or "oleobject" in name
-            or re.match(r"object \d+/", name)
-        ):
-            raise Rejected(
-                "embedded_objects", "Tệp có đối tượng nhúng (OLE); hãy xóa đối tượng nhúng rồi lưu lại."
-            )
+        if "/embeddings/" in name or "/activex/" in name or "oleobject" in name or re.match(r"object \d+/", name):
+            raise Rejected("embedded_objects", "Tệp có đối tượng nhúng (OLE); hãy xóa đối tượng nhúng rồi lưu lại.")
         if "/externallinks/" in name or name.endswith("/connections.xml") or "/querytables/" in name:
             raise Rejected(
                 "external_links",
@@ -279,9 +262,7 @@ def _far(piece: bytes, far: tuple[int, int]) -> tuple[int, int]:
         return far
     equals = np.flatnonzero(data[1:-1] == 0x3D) + 1
     after = data[equals + 1]
-    if (
-        (data[equals - 1] <= 0x20) | (after <= 0x20) | (after == 0x27)
-    ).any():  # legal but unusual: the exact search
+    if ((data[equals - 1] <= 0x20) | (after <= 0x20) | (after == 0x27)).any():  # legal but unusual: the exact search
         for letters, digits in _REFERENCE.findall(piece):
             row = max(row, int(digits[:9] or b"0"))
             column = max(column, _column_number(letters[:7]))
@@ -324,16 +305,12 @@ def _check_extent(far: tuple[int, int], counted: int, cells: int) -> None:
     if far[0] > 1_048_576 or far[0] * max(far[1], 26) > 40 * counted + 4_000_000:
         raise _bomb(f"có ô ở dòng {far[0]} trong khi hầu hết các dòng trống")
     if cells > MAX_CELLS:
-        raise Rejected(
-            "too_large", f"Bảng tính có hơn {MAX_CELLS} ô; hãy xuất dưới dạng CSV hoặc chia nhỏ theo tháng."
-        )
+        raise Rejected("too_large", f"Bảng tính có hơn {MAX_CELLS} ô; hãy xuất dưới dạng CSV hoặc chia nhỏ theo tháng.")
 
 
 def _check_ods(piece: bytes) -> None:
     """Refuse repeated cells with a value that would unfold into millions, and links to other files."""
-    if re.search(
-        rb"<(?:table:table-source|table:cell-range-source|office:dde-source|table:database-source)\b", piece
-    ):
+    if re.search(rb"<(?:table:table-source|table:cell-range-source|office:dde-source|table:database-source)\b", piece):
         raise Rejected("external_links", "Tệp liên kết tới dữ liệu bên ngoài; hãy ngắt liên kết rồi lưu lại.")
     for found in _REPEAT.finditer(piece):
         count = int(found[2][:12])

@@ -36,15 +36,10 @@ class Header:
         return self.row + self.depth
 
 
-def paths(
-    head: list[list[str]], row: int, depth: int, merged: list[Merged], cleaner: Cleaner
-) -> list[list[str]]:
+def paths(head: list[list[str]], row: int, depth: int, merged: list[Merged], cleaner: Cleaner) -> list[list[str]]:
     """Return the header path of each column of the header starting at `row`: clean texts, outermost first."""
     width = min(max((len(line) for line in head[row : row + depth]), default=0), MAX_COLUMNS)
-    grid = [
-        [cleaner.one(line[c]) if c < len(line) else "" for c in range(width)]
-        for line in head[row : row + depth]
-    ]
+    grid = [[cleaner.one(line[c]) if c < len(line) else "" for c in range(width)] for line in head[row : row + depth]]
     for top, left, bottom, right in merged:
         if row <= top < row + depth and left < width:
             value = grid[top - row][left]
@@ -69,12 +64,7 @@ def _spread(grid: list[list[str]]) -> None:
         for c in range(1, len(grid[level])):
             below = any(grid[k][c] for k in range(level + 1, len(grid)))
             same_parent = all(grid[k][c] == grid[k][c - 1] for k in range(level))
-            if (
-                not grid[level][c]
-                and below
-                and same_parent
-                and any(grid[k][c - 1] for k in range(level + 1, len(grid)))
-            ):
+            if not grid[level][c] and below and same_parent and any(grid[k][c - 1] for k in range(level + 1, len(grid))):
                 grid[level][c] = grid[level][c - 1]
 
 
@@ -92,11 +82,7 @@ def match(columns: list[list[str]], contract: Contract) -> tuple[dict[str, int],
     other column ends in the same word.
     """
     index = contract.header_index()
-    first = {
-        fold_header(contract.headers(name)[0]): name
-        for name in (*contract.columns, "unit_code")
-        if _listed(contract, name)
-    }
+    first = {fold_header(contract.headers(name)[0]): name for name in (*contract.columns, "unit_code") if _listed(contract, name)}
     leaves = [fold_header(path[-1]) for path in columns if path]
     found: dict[str, list[tuple[float, int]]] = {}
     for at, path in enumerate(columns):
@@ -142,11 +128,7 @@ def find(sheet: Sheet, contract: Contract, cleaner: Cleaner) -> Header | None:
             mapping, score, twice = match(columns, contract)
             if len(mapping) < 2 and not (len(contract.columns) == 1 and mapping):
                 continue
-            if (
-                best is None
-                or score > best.score + 1e-9
-                or (score > best.score - 1e-9 and depth < best.depth)
-            ):
+            if best is None or score > best.score + 1e-9 or (score > best.score - 1e-9 and depth < best.depth):
                 best = Header(row, depth, [" > ".join(path) for path in columns], mapping, score, None, twice)
     if best is not None:
         _finish(best, sheet, cleaner)
@@ -168,9 +150,5 @@ def _finish(header: Header, sheet: Sheet, cleaner: Cleaner) -> None:
 def missing_required(header: Header, contract: Contract) -> list[str]:
     """Return the required canonical columns that the header lacks (`unit_code` is judged elsewhere)."""
     needed = [name for name, column in contract.columns.items() if column.required and not column.from_title]
-    needed += [
-        n
-        for n in contract.table.required
-        if n != "unit_code" and n not in needed and not contract.columns[n].from_title
-    ]
+    needed += [n for n in contract.table.required if n != "unit_code" and n not in needed and not contract.columns[n].from_title]
     return [name for name in needed if name not in header.mapping and contract.columns[name].kept]

@@ -84,13 +84,9 @@ _SYLLABLE: Final = re.compile(
 )
 _WORD: Final = re.compile(r"[^\s\d_,;:.()/\-\"'&+*%#@!?<>\[\]{}|\\=~^`$]+")
 #: Latin-1 characters that Vietnamese text in Unicode never holds inside a word.
-FOREIGN: Final = frozenset(
-    "¸µ¶·¹¨¾»¼½©®ª«¬\u00ad¡¢§£¤¥¦°±²³´¿¯ÆÇËÎÏÑÖ×ØÜÞßäåæçëîïñö÷øûüþÄÅÛŸÿ€ƒ„†‡ˆ‰Š‹ŒŽ˜™š›œž"
-)
+FOREIGN: Final = frozenset("¸µ¶·¹¨¾»¼½©®ª«¬\u00ad¡¢§£¤¥¦°±²³´¿¯ÆÇËÎÏÑÖ×ØÜÞßäåæçëîïñö÷øûüþÄÅÛŸÿ€ƒ„†‡ˆ‰Š‹ŒŽ˜™š›œž")
 _PUNCTUATION: Final = "“”‘’–—…•·°«»´"
-_SYMBOL: Final = re.compile(
-    "[¸µ¶·¹¨¾»¼½©®ª«¬\u00ad¡¢§£¤¥¦×÷](?=[^\\W\\d_])|(?<=[^\\W\\d_])[¸µ¶¨¾¼½©®ª¬\u00ad¡¢§£¤¥¦×÷]"
-)
+_SYMBOL: Final = re.compile("[¸µ¶·¹¨¾»¼½©®ª«¬\u00ad¡¢§£¤¥¦×÷](?=[^\\W\\d_])|(?<=[^\\W\\d_])[¸µ¶¨¾¼½©®ª¬\u00ad¡¢§£¤¥¦×÷]")
 
 
 @lru_cache(maxsize=65536)
@@ -139,21 +135,23 @@ def detect(texts: Iterable[str]) -> str | None:
 def repair_text(text: str, mode: str | None) -> tuple[str, bool]:
     """Return (text, readable). `mode` is the repair found for the whole file, if any.
 
-    A text whose marked words already read as Vietnamese is left alone. Not readable means: it shows the signs of a
-    wrong decoding and no repair makes it Vietnamese.
+    Without a mode, a text whose marked words already read as Vietnamese is left alone; with one, a text that reads as
+    Vietnamese both ways is repaired ("Soá hoà sô" in a VNI file). Not readable means: it shows the signs of a wrong
+    decoding and no repair makes it Vietnamese.
     """
     words = marked_words(text)
     if not words:
         return text, True
     wrong = [word for word in words if not is_syllable(unicodedata.normalize("NFC", word))]
     suspicious = any(ch in FOREIGN for word in wrong for ch in word)
-    if not wrong or (mode is None and not suspicious):
+    if mode is None and (not wrong or not suspicious):
         return text, True
     for name in (mode,) if mode else tuple(REPAIRS):
         fixed = REPAIRS[name](text)
         after = marked_words(fixed)
-        if fixed != text and after and all(is_syllable(word) for word in after):
+        good = sum(map(is_syllable, after))
+        if fixed != text and after and (good == len(after) or (mode and wrong and good >= 0.7 * len(after))):
             return fixed, True
-        if mode and fixed != text and after and sum(map(is_syllable, after)) >= 0.7 * len(after):
-            return fixed, True
+    if not wrong:
+        return text, True
     return text, not _SYMBOL.search(text) and len(wrong) < 3

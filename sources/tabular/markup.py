@@ -66,9 +66,7 @@ class _Target:
             self.silent += 1
         elif tag == "table":
             if len(self.stack) >= MAX_NESTING:
-                raise Rejected(
-                    "malformed", "Tệp HTML lồng bảng quá sâu; hãy mở bằng Excel và lưu lại dưới dạng xlsx."
-                )
+                raise Rejected("malformed", "Tệp HTML lồng bảng quá sâu; hãy mở bằng Excel và lưu lại dưới dạng xlsx.")
             table = _Table()
             self.tables.append(table)
             self.stack.append(table)
@@ -105,9 +103,7 @@ class _Target:
             raise Rejected("too_large", f"Bảng có hơn {MAX_COLUMNS} cột; hãy xóa các cột thừa rồi xuất lại.")
         self.cells += across + max(0, table.column - len(row))
         if self.cells > MAX_CELLS:
-            raise Rejected(
-                "too_large", f"Bảng có hơn {MAX_CELLS} ô; hãy xuất dưới dạng CSV hoặc chia nhỏ theo tháng."
-            )
+            raise Rejected("too_large", f"Bảng có hơn {MAX_CELLS} ô; hãy xuất dưới dạng CSV hoặc chia nhỏ theo tháng.")
         row.extend([""] * (table.column + across - len(row)))
         row[table.column] = text
         at = len(table.rows) - 1
@@ -160,17 +156,13 @@ def read_markup(path: Path) -> Book:
     codec, mode = _encoding(data)
     text = data.decode(codec, "latin1_fallback" if codec.startswith("cp") else "replace").lstrip("\ufeff")
     del data
-    parser = etree.HTMLParser(
-        target=_Target(), no_network=True, recover=True, huge_tree=False, encoding="utf-8"
-    )
+    parser = etree.HTMLParser(target=_Target(), no_network=True, recover=True, huge_tree=False, encoding="utf-8")
     try:
         for at in range(0, len(text), 1 << 20):
             parser.feed(text[at : at + (1 << 20)].encode("utf-8", "replace"))
         tables: list[_Table] = parser.close()
     except etree.LxmlError:
-        raise Rejected(
-            "malformed", "Tệp HTML bị hỏng; hãy mở bằng Excel và lưu lại dưới dạng xlsx."
-        ) from None
+        raise Rejected("malformed", "Tệp HTML bị hỏng; hãy mở bằng Excel và lưu lại dưới dạng xlsx.") from None
     kept = [table for table in tables if sum(any(row) for row in table.rows) >= 2]
     if not kept:
         raise Rejected("empty", "Tệp HTML không có bảng dữ liệu nào; hãy xuất lại từ phần mềm.")

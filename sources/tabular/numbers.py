@@ -6,9 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-_UNITS: Final = re.compile(
-    r"\s*(?:ngày làm việc|ngày|đồng|vnđ|vnd|đ|₫|hồ sơ|điểm|lần|phiếu)\.?\Z", re.IGNORECASE
-)
+_UNITS: Final = re.compile(r"\s*(?:ngày làm việc|ngày|đồng|vnđ|vnd|đ|₫|hồ sơ|điểm|lần|phiếu)\.?\Z", re.IGNORECASE)
 _GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:([.,\s'])\d{3})(?:\1\d{3})*\Z")
 _PLAIN: Final = re.compile(r"[+-]?\d+\Z")
 _DECIMAL: Final = re.compile(r"[+-]?(\d*)([.,])(\d+)\Z")
@@ -16,9 +14,7 @@ _BOTH: Final = re.compile(r"[+-]?\d{1,3}(?:([.,\s])\d{3})+([.,])\d+\Z")
 #: What an export writes for "nothing here" in a column that is not text.
 NOTHING: Final = frozenset({"-", "--", "–", "—", "null", "(null)", "n/a", "none", "nan", "…", "..."})
 
-YES: Final = frozenset(
-    {"có", "đã", "x", "✓", "✔", "☑", "☒", "√", "1", "true", "yes", "y", "đúng", "rồi", "t"}
-)
+YES: Final = frozenset({"có", "đã", "x", "✓", "✔", "☑", "☒", "√", "1", "true", "yes", "y", "đúng", "rồi", "t"})
 NO: Final = frozenset({"không", "chưa", "0", "false", "no", "n", "sai", "☐", "f"})
 MARKS: Final = frozenset({"x", "✓", "✔", "☑", "☒", "√"})
 

@@ -11,9 +11,7 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
-ZERO_WIDTH: Final = (
-    "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-)
+ZERO_WIDTH: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _DROP: Final = dict.fromkeys(map(ord, ZERO_WIDTH))
 _ETH: Final = {0x00D0: "Đ", 0x00F0: "đ", 0x0189: "Đ", 0x0256: "đ"}
 _REPAIR: Final = {**_DROP, **_ETH}
@@ -21,9 +19,7 @@ _SPACE: Final = re.compile(r"\s+")
 #: Characters that no honest cell contains: C0/C1 controls except white space, private use, and U+FFFD.
 BROKEN: Final = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ue000-\uf8ff\ufffd\ufffe\uffff]")
 _MARKS: Final = re.compile(r"(?:\s*[(\[]\s*(?:\*+|\d{1,2}|[a-z])\s*[)\]]|\s*\*+|\s*:)+$")
-_DASH: Final = str.maketrans(
-    {"–": "-", "—": "-", "‐": "-", "‑": "-", "−": "-", "’": "'", "‘": "'", "“": '"', "”": '"'}
-)
+_DASH: Final = str.maketrans({"–": "-", "—": "-", "‐": "-", "‑": "-", "−": "-", "’": "'", "‘": "'", "“": '"', "”": '"'})
 
 
 def clean(text: str) -> str:

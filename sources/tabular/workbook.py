@@ -73,13 +73,12 @@ def read_workbook(path: Path, kind: str, epoch_1904: bool = False) -> Book:
     Raises: Rejected (encrypted, malformed, empty, no_visible_sheet).
     """
     try:
-        book = CalamineWorkbook.from_path(str(path))
+        with open(path, "rb") as file:  # not from_path: that believes the file's name
+            book = CalamineWorkbook.from_filelike(file)
         metadata = book.sheets_metadata
     except Exception as exc:
         raise _unusable(exc) from None
-    visible = [
-        m.name for m in metadata if m.visible == SheetVisibleEnum.Visible and m.typ == SheetTypeEnum.WorkSheet
-    ]
+    visible = [m.name for m in metadata if m.visible == SheetVisibleEnum.Visible and m.typ == SheetTypeEnum.WorkSheet]
     hidden = len(metadata) - len(visible)
     sheets: list[Sheet] = []
     for name in visible[:MAX_SHEETS]:
@@ -91,16 +90,12 @@ def read_workbook(path: Path, kind: str, epoch_1904: bool = False) -> Book:
         except Exception as exc:
             raise _unusable(exc) from None
         if sheet.end[1] >= MAX_COLUMNS:
-            raise Rejected(
-                "too_large", f"Trang {name} có hơn {MAX_COLUMNS} cột; hãy xóa các cột thừa rồi xuất lại."
-            )
+            raise Rejected("too_large", f"Trang {name} có hơn {MAX_COLUMNS} cột; hãy xóa các cột thừa rồi xuất lại.")
         rows = _Rows(sheet, merged)
         head = [[cell_text(value) for value in row] for row in islice(rows._all(), HEAD_ROWS)]
         sheets.append(Sheet(name, head, rows, merged, epoch_1904))
     if not visible:
-        raise Rejected(
-            "no_visible_sheet", "Mọi trang tính đều bị ẩn; hãy bỏ ẩn trang có dữ liệu rồi lưu lại."
-        )
+        raise Rejected("no_visible_sheet", "Mọi trang tính đều bị ẩn; hãy bỏ ẩn trang có dữ liệu rồi lưu lại.")
     if not sheets:
         raise Rejected("empty", "Các trang tính đều trống; hãy xuất lại từ phần mềm.")
     return Book(kind, sheets, None, hidden)
@@ -113,6 +108,4 @@ def _unusable(exc: Exception) -> Rejected:
         return Rejected("encrypted", "Tệp có mật khẩu; hãy bỏ mật khẩu rồi lưu lại.")
     if not isinstance(exc, (CalamineError, OSError, ValueError)):
         raise exc
-    return Rejected(
-        "malformed", "Tệp bảng tính bị hỏng, không mở được; hãy mở bằng Excel hoặc LibreOffice và lưu lại."
-    )
+    return Rejected("malformed", "Tệp bảng tính bị hỏng, không mở được; hãy mở bằng Excel hoặc LibreOffice và lưu lại.")

@@ -39,9 +39,7 @@ def test_there_is_a_fixture_for_each_kind_of_mistake() -> None:
     assert len(MISTAKES) >= 50
 
 
-def test_missing_file_and_wild_shapes_are_problems_not_tracebacks(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_missing_file_and_wild_shapes_are_problems_not_tracebacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = tmp_path / "criteria"
     shutil.copytree(BROKEN / "_base", root)
     (root / "measures.yaml").unlink()

@@ -100,9 +100,7 @@ def test_hash_follows_content_and_nothing_else(tmp_path: Path) -> None:
     assert load_set("demo", root).hash == first
     root = _copy(tmp_path / "c")
     file = root / "sets" / "demo" / "section_1.yaml"
-    file.write_text(
-        file.read_text(encoding="utf-8").replace("zero_at: 0.05", "zero_at: 0.06"), encoding="utf-8"
-    )
+    file.write_text(file.read_text(encoding="utf-8").replace("zero_at: 0.05", "zero_at: 0.06"), encoding="utf-8")
     assert load_set("demo", root).hash != first
     assert len(first) == 64
 

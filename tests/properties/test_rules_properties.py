@@ -155,9 +155,5 @@ def test_competition_rank(totals: list[int]) -> None:
 def test_every_index_has_exactly_one_grade(index: list[int]) -> None:
     bands = [Band("a", 80, None), Band("b", 65, 80), Band("c", 50, 65), Band("d", None, 50)]
     for units, code in zip(index, core.grade_codes(index, bands)):
-        expected = (
-            -1
-            if units == rounding.NO_UNITS
-            else next(k for k, e in enumerate((8000, 6500, 5000, -1)) if units >= e)
-        )
+        expected = -1 if units == rounding.NO_UNITS else next(k for k, e in enumerate((8000, 6500, 5000, -1)) if units >= e)
         assert code == expected

@@ -184,9 +184,7 @@ def _online(procedures: float, dossiers: float, late: float) -> dict[str, float]
 
 
 _STRICT = {
-    "levels": [
-        {"points": 1, "all": [{"input": "a", "op": ">", "value": 1}, {"input": "a", "op": "<", "value": 2}]}
-    ],
+    "levels": [{"points": 1, "all": [{"input": "a", "op": ">", "value": 1}, {"input": "a", "op": "<", "value": 2}]}],
     "otherwise": 0.25,
 }
 

@@ -38,9 +38,7 @@ def test_r20_worked_case(file: str, case: dict[str, Any]) -> None:
     if "num" in case:
         m = measures([(A, criterion.measure, case["num"], case.get("den"))])
     elif {"value", "claimed", "state"} & set(case):
-        d = declarations(
-            [(A, case["criterion"], case.get("value"), case.get("claimed"), case.get("state", "evidenced"))]
-        )
+        d = declarations([(A, case["criterion"], case.get("value"), case.get("claimed"), case.get("state", "evidenced"))])
     got = row(score(m, d, law(day), [A]), case["criterion"])
     assert got["status"] == case.get("status", "scored")
     if case["points"] is None:
@@ -54,9 +52,7 @@ def test_r20_worked_case(file: str, case: dict[str, Any]) -> None:
 
 def test_every_criterion_has_cases_on_both_sides() -> None:
     for criterion in load_set().criteria:
-        points = {
-            c["points"] for _, c in CASES if c["criterion"] == criterion.code and c["points"] is not None
-        }
+        points = {c["points"] for _, c in CASES if c["criterion"] == criterion.code and c["points"] is not None}
         assert len(points) >= 2, criterion.code
         assert max(points) == (0 if criterion.kind == "penalty" else criterion.versions[-1].max_points)
 
@@ -67,9 +63,7 @@ def test_every_step_has_a_case_on_each_side() -> None:
         assert criterion.rule is not None
         params = criterion.rule.params
         edges = [s["from"] for s in params.get("steps", []) if "from" in s]
-        edges += [
-            params[k] for k in ("target", "full_below", "zero_at", "full_at", "ratio_from") if k in params
-        ]
+        edges += [params[k] for k in ("target", "full_below", "zero_at", "full_at", "ratio_from") if k in params]
         for edge in edges:
             values = [
                 c["num"] / c["den"] if "num" in c else c["value"]

@@ -154,9 +154,7 @@ def test_bonus_and_penalty_stay_within_five_points() -> None:
         communes=(A, B, C),
     )
     assert list(s.totals["bonus"]) == [5, -5, 2] and list(s.totals["total"]) == [7, -3, 4]
-    assert (
-        row(s, "IX.2", B)["lost"] == 5 and row(s, "IX.1")["lost"] == 0 and row(s, "IX.1")["max_points"] == 0
-    )
+    assert row(s, "IX.2", B)["lost"] == 5 and row(s, "IX.1")["lost"] == 0 and row(s, "IX.1")["max_points"] == 0
 
 
 def test_ranks_share_a_place() -> None:
@@ -197,9 +195,7 @@ def test_r20_grade_edges(index: int, grade: str) -> None:
     assert total(s)["grade"] == grade and total(s)["share"] == index / 100
 
 
-@pytest.mark.parametrize(
-    ("half", "status"), [(50.0, "graded"), (49.99, "insufficient_data"), (50.01, "graded")]
-)
+@pytest.mark.parametrize(("half", "status"), [(50.0, "graded"), (49.99, "insufficient_data"), (50.01, "graded")])
 def test_r20_half_of_the_maximum_must_be_scored(half: float, status: str) -> None:
     now = law()
     two = (
@@ -276,18 +272,14 @@ def test_a_state_nobody_knows_needs_review() -> None:
 
 
 def test_unknown_measures_and_communes_are_left_out() -> None:
-    s = one(
-        [("99999", "overdue_rate", 0, 10), (A, "weather", 1, 2)], [("99999", "I.5", 1, None, "evidenced")]
-    )
+    s = one([("99999", "overdue_rate", 0, 10), (A, "weather", 1, 2)], [("99999", "I.5", 1, None, "evidenced")])
     assert math.isnan(total(s)["total"])
 
 
 def test_a_share_measure_without_register_entry_divides() -> None:
     now = law()
     loose = replace(now.criterion("III.6"), measure_info=None)
-    s = score(
-        measures([(A, "digitised_rate", 40, 100)]), declarations(), replace(now, criteria=(loose,)), [A]
-    )
+    s = score(measures([(A, "digitised_rate", 40, 100)]), declarations(), replace(now, criteria=(loose,)), [A])
     assert row(s, "III.6")["points"] == 2
     assert isinstance(now.measures["digitised_rate"], Measure)
 
@@ -302,16 +294,10 @@ def test_132_communes_are_scored_fast() -> None:
         start = time.perf_counter()
         score(m, d, now, names)
         spent.append(time.perf_counter() - start)
-    assert (
-        min(spent) < 0.15
-    )  # about 0.03 s alone on the reference machine; the limit leaves room for a busy one
+    assert min(spent) < 0.15  # about 0.03 s alone on the reference machine; the limit leaves room for a busy one
 
 
 def test_hash_and_day_travel_with_the_scores() -> None:
     s = one()
-    assert (
-        s.set_hash == load_set().hash
-        and s.set_name == "commune_reconstructed"
-        and s.day == date(2023, 12, 31)
-    )
+    assert s.set_hash == load_set().hash and s.set_name == "commune_reconstructed" and s.day == date(2023, 12, 31)
     assert np.array_equal(s.totals["commune"], [A])

@@ -86,8 +86,7 @@ def _in_function(tree: ast.Module) -> ast.Module:
     keep = [
         n
         for n in tree.body
-        if isinstance(n, ast.FunctionDef)
-        or (isinstance(n, ast.AnnAssign) and getattr(n.target, "id", "") == "_COMPARE")
+        if isinstance(n, ast.FunctionDef) or (isinstance(n, ast.AnnAssign) and getattr(n.target, "id", "") == "_COMPARE")
     ]
     return ast.Module(body=list(keep), type_ignores=[])
 

@@ -192,8 +192,6 @@ def test_a_stale_override_is_noticed(tmp_path: Path) -> None:
         (ENTRY, "later", "decided_until"),
     ],
 )
-def test_a_wrong_override_file_says_what_is_wrong(
-    tmp_path: Path, overrides: str, decided: str, message: str
-) -> None:
+def test_a_wrong_override_file_says_what_is_wrong(tmp_path: Path, overrides: str, decided: str, message: str) -> None:
     with pytest.raises(CalendarError, match=message):
         WorkCalendar.load(write(tmp_path, overrides, decided))

@@ -35,25 +35,18 @@ def request(tmp_path: Path, **changes: object) -> GateRequest:
 
 def test_importing_the_gate_imports_neither_great_expectations_nor_pandas() -> None:
     code = "import sys, sources.quality; print([m for m in ('great_expectations', 'pandas', 'pyarrow') if m in sys.modules])"
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        == "[]"
-    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
 def test_payload_names_no_file_and_fills_in_the_thresholds(tmp_path: Path) -> None:
     check = CHECK | {"failed": 3, "severity": None, "sample": "Nguyễn Văn Bịa"}
     payload = request(tmp_path, checks=[check], gate={"min_rows": 5}).payload()
-    assert payload["gate"] == {"max_quarantined_share": 0.5, "min_rows": 5, "max_failed_share": {}}
+    assert payload["gate"] == {"max_quarantined_share": 1.0, "min_rows": 5, "max_failed_share": {}}
     assert payload["suite"] == "Hồ sơ một cửa"
     assert payload["checks"] == [CHECK | {"severity": "quarantine"}]
 
 
-@pytest.mark.parametrize(
-    "gate", [{"max_quarantined_share": 1.5}, {"max": 1}, {"max_failed_share": {"x": -1}}]
-)
+@pytest.mark.parametrize("gate", [{"max_quarantined_share": 1.5}, {"max": 1}, {"max_failed_share": {"x": -1}}])
 def test_a_threshold_that_makes_no_sense_is_refused(tmp_path: Path, gate: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="gate"):
         request(tmp_path, gate=gate).payload()
@@ -97,9 +90,7 @@ def test_the_store_keeps_the_last_results_and_drops_broken_and_orphaned_files(tm
 
 def fake_worker(monkeypatch: pytest.MonkeyPatch, body: str) -> None:
     """Run `body` in place of the worker; the pipes are the real ones."""
-    monkeypatch.setattr(
-        subprocess, "Popen", lambda command, **options: POPEN([sys.executable, "-c", body], **options)
-    )
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **options: POPEN([sys.executable, "-c", body], **options))
 
 
 def test_r02_a_worker_that_dies_is_an_error_and_the_next_file_gets_a_new_one(

@@ -82,7 +82,9 @@ def test_verdicts_follow_severity_and_thresholds(gate: Gate, tmp_path: Path) -> 
     assert judge(100, {fee: [1, 2]}) == ("pass", None, 0, {fee: 2})
     assert judge(100, {missing: [1], unique: [1, 5]}) == ("quarantine", None, 2, {unique: 2, missing: 1})
     assert judge(10, {missing: [0, 1, 2, 3, 4]})[:2] == ("quarantine", None)
-    assert judge(10, {missing: [0, 1, 2], unique: [3, 4, 5]})[:3] == ("reject", "max_quarantined_share", 6)
+    half = {"max_quarantined_share": 0.5}
+    assert judge(10, {missing: [0, 1, 2], unique: [3, 4, 5]})[:3] == ("quarantine", None, 6)
+    assert judge(10, {missing: [0, 1, 2], unique: [3, 4, 5]}, gate=half)[:3] == ("reject", "max_quarantined_share", 6)
     assert judge(10, {missing: [0, 1, 2]}, gate={"max_quarantined_share": 0.3})[0] == "quarantine"
     assert judge(10, {missing: [0, 1, 2, 3]}, gate={"max_quarantined_share": 0.3})[0] == "reject"
     assert judge(10, {fee: [0, 1]}, gate={"max_failed_share": {fee: 0.1}})[:2] == (
@@ -90,7 +92,8 @@ def test_verdicts_follow_severity_and_thresholds(gate: Gate, tmp_path: Path) -> 
         "max_failed_share",
     )
     assert judge(100, {future: [7]})[:2] == ("reject", "reject_file")
-    assert judge(0, {})[:2] == ("reject", "min_rows")
+    assert judge(0, {})[:2] == ("pass", None)
+    assert judge(0, {}, gate={"min_rows": 1})[:2] == ("reject", "min_rows")
 
 
 def test_flags_that_do_not_cover_the_file_give_no_verdict(gate: Gate, tmp_path: Path) -> None:

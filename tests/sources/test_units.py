@@ -160,9 +160,7 @@ def test_what_is_not_a_commune_of_the_district(text: object) -> None:
         ("Vạn Thọ", None, "22504"),
     ],
 )
-def test_a_code_or_name_means_what_it_meant_on_the_day(
-    text: object, on: date | None, unit_id: str | None
-) -> None:
+def test_a_code_or_name_means_what_it_meant_on_the_day(text: object, on: date | None, unit_id: str | None) -> None:
     assert resolved(text, on) == unit_id
 
 
@@ -286,9 +284,7 @@ def test_the_register_is_nfc() -> None:
 
 
 def test_r22_text_key_is_the_same_for_every_form() -> None:
-    assert (
-        text_key("Khánh Hòa") == text_key("KHÁNH HOÀ") == text_key(unicodedata.normalize("NFD", "khánh hòa"))
-    )
+    assert text_key("Khánh Hòa") == text_key("KHÁNH HOÀ") == text_key(unicodedata.normalize("NFD", "khánh hòa"))
     assert text_key("Ủy") == text_key("Uỷ") and text_key("Đ") == text_key("Ð")
     assert text_key("Vạn Thạnh") != text_key("Vạn Thắng")
 

@@ -40,18 +40,11 @@ def _grid(path: Path, export: Export) -> list[list[str]]:
         delimiter = {"csv_utf16": "\t", "csv_semicolon": ";"}.get(export.format, ",")
         return list(csv.reader(io.StringIO(text), delimiter=delimiter))
     page = CalamineWorkbook.from_path(path).get_sheet_by_index(0)
-    return [
-        ["" if cell is None else str(cell) for cell in row] for row in page.to_python(skip_empty_area=False)
-    ]
+    return [["" if cell is None else str(cell) for cell in row] for row in page.to_python(skip_empty_area=False)]
 
 
 def _plain(text: str) -> str:
-    mended = (
-        unicodedata.normalize("NFC", text)
-        .replace("\u00d0", "Đ")
-        .replace("\u00f0", "đ")
-        .replace("\u00a0", " ")
-    )
+    mended = unicodedata.normalize("NFC", text).replace("\u00d0", "Đ").replace("\u00f0", "đ").replace("\u00a0", " ")
     return mended.strip()
 
 

@@ -55,13 +55,9 @@ def test_the_reader_finds_the_truth(world: World, demo: ExportSet, tmp_path: Pat
         counted = (result.rows_read, result.rows_ok, result.rows_quarantined)
         assert counted == (export.rows_read, export.rows_accepted, export.rows_quarantined), path.name
         said = sorted((entry["row"], entry["rule"], entry["column"]) for entry in result.quarantine)
-        assert said == sorted((row["row"], row["rule"], row["column"]) for row in export.quarantine), (
-            path.name
-        )
+        assert said == sorted((row["row"], row["rule"], row["column"]) for row in export.quarantine), path.name
         corrected = any(other.supersedes == export.path for other in demo.exports)
         if result.table == "dossiers" and not corrected:
-            rows = _read(out, "rows.arrow")[_read(out, "marks.arrow")["_ok"].to_numpy()].set_index(
-                "dossier_code"
-            )
+            rows = _read(out, "rows.arrow")[_read(out, "marks.arrow")["_ok"].to_numpy()].set_index("dossier_code")
             for name in set(rows.columns) & set(truth.columns):
                 assert _same(rows[name], truth.loc[rows.index, name]), (path.name, name)

@@ -153,9 +153,7 @@ def test_reports_agree_with_dossiers(two_years: World) -> None:
     assert (reports["received_total"] == reports["resolved_total"] + reports["open_total"]).all()
     kept = reports["received_online"] + reports["received_direct_postal"] + reports["carried_over"]
     assert (kept == reports["received_total"]).all()
-    row = reports[
-        (reports["unit_code"] == "22492") & (reports["year"] == 2023) & (reports["month"] == 3)
-    ].iloc[0]
+    row = reports[(reports["unit_code"] == "22492") & (reports["year"] == 2023) & (reports["month"] == 3)].iloc[0]
     frame = whole.history[(whole.history["unit_code"] == "22492").to_numpy()]
     start, end = pd.Timestamp(2023, 3, 1), pd.Timestamp(2023, 4, 1)
     came = frame[(frame["received_at"] >= start) & (frame["received_at"] < end)]

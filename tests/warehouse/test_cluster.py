@@ -122,9 +122,7 @@ def test_engine_and_address_reach_the_same_database(shared: Path) -> None:
         made.dispose()
 
 
-def test_a_given_postgresql_is_used_as_it_is(
-    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_given_postgresql_is_used_as_it_is(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(engine.URL_VARIABLE, engine.database_url(shared, role="owner"))
     assert one(tmp_path / "none", "select current_user") == "cchc_owner"
     assert one(tmp_path / "none", "show timezone") == "UTC"
@@ -281,9 +279,7 @@ def test_other_secrets_are_kept(base: Path) -> None:
 
 
 @as_root
-def test_programs_below_a_private_folder_are_copied_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_programs_below_a_private_folder_are_copied_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = provider.installation().parent
     shutil.copytree(package, tmp_path / package.name, symlinks=True)
     libraries = package.with_name(package.name + ".libs")

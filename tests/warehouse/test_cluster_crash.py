@@ -138,9 +138,7 @@ def test_six_processes_at_once_make_one_server(home: Path) -> None:
 
 def test_output_is_closed_before_the_server_ends_and_it_ends_soon(home: Path) -> None:
     begun = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", USER, str(home), "0"], cwd=ROOT, capture_output=True, text=True, timeout=20
-    )
+    done = subprocess.run([sys.executable, "-c", USER, str(home), "0"], cwd=ROOT, capture_output=True, text=True, timeout=20)
     ended = time.monotonic()
     assert (done.returncode, done.stdout, done.stderr) == (0, "in\n", "")
     assert cluster.running(home) is not None, "the pipes were held until the server had ended"

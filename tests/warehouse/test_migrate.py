@@ -78,9 +78,7 @@ def test_applies_in_order_once_and_goes_on(home: Path, sql: Path) -> None:
     connection.close()
 
 
-def test_nothing_to_do_costs_one_query_as_the_application(
-    home: Path, sql: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_to_do_costs_one_query_as_the_application(home: Path, sql: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     migrate(home, sql)
     roles = []
     real = engine.raw_connection

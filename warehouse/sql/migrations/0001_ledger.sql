@@ -31,7 +31,7 @@ create index arrivals_location on arrivals (location);
 create table loads (
     load_id integer generated always as identity primary key,
     sha256 text not null references files,
-    kind text not null check (kind in ('file', 'release')),
+    kind text not null check (kind in ('file')),
     target_table text not null,
     source text not null,
     contract text not null,
@@ -88,10 +88,9 @@ create table quarantine (
     rule text not null,
     key_shown text,
     key_hash bigint,
-    state text not null default 'open' check (state in ('open', 'released', 'superseded')),
+    state text not null default 'open' check (state in ('open', 'superseded', 'closed')),
     closed_by integer references loads,
     closed_at timestamptz,
-    correction jsonb,
     correction_reason text
 );
 

@@ -1,0 +1,46 @@
+"""Contracts as people meet them: the list of known ones, and a draft for an export nobody has seen."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from flows.steps.home import Home, UserError
+from sources import snapshot
+
+
+def listing(home: Home) -> dict[str, Any]:
+    """Return the known contracts: built in, and those of the home."""
+    from flows.steps.ingest import candidates
+
+    rows = [
+        {
+            "name": contract.name,
+            "source": contract.source,
+            "table": contract.table.name,
+            "label": contract.label,
+            "origin": "của cài đặt này" if Path(contract.path).parent == home.contracts else "có sẵn",
+            "path": contract.path,
+        }
+        for contract in candidates(home, None)
+    ]
+    return {"contracts": rows}
+
+
+def draft(path: Path) -> dict[str, Any]:
+    """Return a draft contract for an export: {yaml, notes, …} of `sources.sniff`. Raises: UserError."""
+    from sources.sniff import draft_yaml, sniff
+    from sources.tabular.reject import Rejected
+
+    folder = Path(tempfile.mkdtemp(prefix="cchc-sniff-"))
+    try:
+        taken = snapshot.take(path, folder)
+        found = sniff(taken.path, taken.name, folder)
+        return {**found, "path": str(path), "yaml": draft_yaml(found)}
+    except (snapshot.SnapshotError, Rejected) as error:
+        code = error.code if isinstance(error, snapshot.SnapshotError) else error.reason
+        raise UserError(code, str(error) if isinstance(error, snapshot.SnapshotError) else error.message) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

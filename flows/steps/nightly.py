@@ -1,0 +1,182 @@
+"""The chain of a night: inbox → load → quality → measures → score → checks → what people find in the morning."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flows.steps.failpoints import reached
+from flows.steps.home import ZONE, Home, code_version, now
+from flows.steps.ingest import FileResult, Request, candidates, files_of, gate_of, ingest_file
+from flows.steps.measure import question
+from flows.steps.score import digest_of, publish, score_json, score_question
+
+Advance = Callable[[str, int, int], None]
+
+
+def nightly(home: Home, as_of: datetime | None = None, year: int | None = None, advance: Advance | None = None) -> dict[str, Any]:
+    """Run the night. A second run with nothing new does nothing and says so; a run beside a running one stops at once."""
+    moment = as_of or now()
+    asked = question(year or moment.astimezone(ZONE).year, as_of=moment)
+    with home.database.session_lock("nightly", wait=False) as mine:
+        if not mine:
+            return {"status": "running", "message": "Chuỗi đêm đang chạy ở nơi khác; không chạy thêm.", "rejected": 0, "files": []}
+        started = now()
+        files = take_inbox(home, advance)
+        with home.database.begin() as tx:
+            state = state_digest(home, tx, asked.year, moment)
+            last = tx.one("select * from nightly_runs where outcome <> 'failed' order by run_id desc limit 1")
+        new = [file for file in files if file.status != "duplicate"]
+        if last is not None and last["state_digest"] == state and not any(f.status == "loaded" for f in new):
+            return _nothing_new(home, moment, started, state, last, files)
+        document = _publish(home, asked)
+        document["written"] = write_reports(home, document["score"])
+        summary = {"run": document["run"], "files": len(new), "findings": len(document["findings"])}
+        _record(home, moment, started, state, "done", summary)
+        loaded = sum(file.status == "loaded" for file in files)
+        rejected = sum(file.status == "rejected" for file in files)
+        return {
+            "status": "done",
+            "message": f"Xong: nạp {loaded} tệp mới, từ chối {rejected} tệp, chấm {len(document['score']['communes'])} xã.",
+            "rejected": rejected,
+            "files": [file.to_json() for file in new],
+            **document,
+        }
+
+
+def take_inbox(home: Home, advance: Advance | None = None) -> list[FileResult]:
+    """Load what lies in the inbox. A file whose place, size and time are known is not even read."""
+    from warehouse import ledger
+
+    results: list[FileResult] = []
+    fresh: list[Path] = []
+    with home.database.begin() as tx:
+        for path in files_of([home.inbox]):
+            status = path.lstat()
+            known = ledger.seen_unchanged(tx, str(path.absolute()), status.st_size, status.st_mtime_ns)
+            if known is None or known["state"] == "received":
+                fresh.append(path)
+            else:
+                results.append(_known_file(path, known))
+    if not fresh:
+        return results
+    request = Request(candidates(home, None), origin="inbox")
+    with gate_of(home) as gate:
+        for number, path in enumerate(fresh):
+            if advance:
+                advance(path.name, number, len(fresh))
+            results.append(ingest_file(home, path, request, gate))
+        if any(result.verdict for result in results):
+            gate.build_docs()
+    return results
+
+
+def _known_file(path: Path, known: dict[str, Any]) -> FileResult:
+    status = "rejected" if known["state"] == "rejected" else "duplicate"
+    return FileResult(
+        path=str(path),
+        sha256=known["sha256"],
+        source=known["source"],
+        contract=known["contract"],
+        status=status,
+        reason=known["reason"],
+        message=known["message"],
+    )
+
+
+def state_digest(home: Home, tx: Any, year: int, moment: datetime) -> str:
+    """Return what a night's result depends on: the loads, the rules, the registers, the code, the day."""
+    import criteria
+
+    newest = tx.scalar("select coalesce(max(load_id), 0) from loads")
+    day = moment.astimezone(ZONE).date().isoformat()
+    return digest_of(
+        [newest, year, day, criteria.load_set().hash, home.calendar.version, home.register.version, code_version()]
+    )
+
+
+def _publish(home: Home, asked: Any) -> dict[str, Any]:
+    """Score, publish with the recipe, and look across the files."""
+    from flows.steps.checks import cross_checks
+
+    with home.database.begin() as tx:
+        scored = score_question(home, tx, asked)
+        reached("scored")
+        document = score_json(scored)
+        run = publish(home, tx, scored, document)
+        found = cross_checks(home, tx, asked.as_of)
+    reached("published")
+    return {"score": document, "run": run, "findings": found}
+
+
+def write_reports(home: Home, document: dict[str, Any]) -> dict[str, str]:
+    """Write the score as JSON and as a table that Excel opens; returns label → path. Each file is replaced whole."""
+    home.reports.mkdir(parents=True, exist_ok=True)
+    stem = f"diem-{document['year']}"
+    whole = home.reports / f"{stem}.json"
+    _replace(whole, json.dumps(document, ensure_ascii=False, indent=1).encode())
+    table = home.reports / f"{stem}.csv"
+    lines: list[list[Any]] = [
+        ["Mã xã", "Tên xã", "Hạng", "Xếp loại", "Tiêu chí", "Nội dung", "Tình trạng", "Điểm", "Điểm tối đa", "Mất", "Lý do", "Căn cứ"]
+    ]
+    for commune in document["communes"]:
+        for line in commune["criteria"]:
+            shown = [_decimal(line[name]) for name in ("points", "max_points", "lost")]
+            lines.append(
+                [commune["commune"], commune["name"], commune["rank"], commune["grade"], line["code"], line["label"], line["status"]]
+                + [*shown, line["reason"], line["clause"]]
+            )
+    temporary = table.with_suffix(".part")
+    with temporary.open("w", encoding="utf-8-sig", newline="") as target:
+        csv.writer(target, delimiter=";").writerows(lines)
+    temporary.replace(table)
+    written = {"Điểm (JSON)": str(whole), "Điểm (bảng cho Excel)": str(table)}
+    docs = home.reports / "data_docs" / "index.html"
+    return written | ({"Chất lượng tệp": str(docs)} if docs.exists() else {})
+
+
+def _decimal(value: float | None) -> str:
+    """Return a number with the decimal comma that Vietnamese Excel expects."""
+    return "" if value is None else f"{value:.2f}".replace(".", ",")
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_suffix(f".{os.getpid()}.part")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def _nothing_new(
+    home: Home, moment: datetime, started: datetime, state: str, last: dict[str, Any], files: list[FileResult]
+) -> dict[str, Any]:
+    _record(home, moment, started, state, "nothing_new", {"same_as": last["run_id"]})
+    rejected = [file for file in files if file.status == "rejected"]
+    return {
+        "status": "nothing_new",
+        "message": f"Không có gì mới từ lần chạy {last['finished_at'].astimezone(ZONE):%d/%m/%Y %H:%M}; không làm lại.",
+        "rejected": len(rejected),
+        "files": [file.to_json() for file in rejected],
+    }
+
+
+def _record(home: Home, moment: datetime, started: datetime, state: str, outcome: str, summary: dict[str, Any]) -> None:
+    with home.database.begin() as tx:
+        tx.execute(
+            """
+            insert into nightly_runs (as_of, started_at, finished_at, state_digest, outcome, summary)
+            values (%(as_of)s, %(started)s, %(finished)s, %(state)s, %(outcome)s, %(summary)s::jsonb)
+            """,
+            {
+                "as_of": moment,
+                "started": started,
+                "finished": now(),
+                "state": state,
+                "outcome": outcome,
+                "summary": json.dumps(summary),
+            },
+        )
