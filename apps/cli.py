@@ -249,8 +249,7 @@ def _question(year: int, month: int | None, as_of: str | None, known_at: str | N
 
 def _say(document: dict[str, Any], json_out: bool, show: Callable[[dict[str, Any]], None]) -> None:
     if json_out:
-        json.dump(document, sys.stdout, ensure_ascii=False, allow_nan=False)
-        sys.stdout.write("\n")
+        sys.stdout.write(json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n")
         sys.stdout.flush()
     else:
         show(document)

@@ -101,7 +101,7 @@ def _targets(scored: Any) -> list[dict[str, Any]]:
                 "value_text": value,
                 "threshold_text": threshold_text(row["op"], row["threshold"], row["unit"], row["threshold_text"])
                 + ("" if row["threshold_known"] else " (giả định)"),
-                "paragraph": f"{row['source']}, mục {row['paragraph']}",
+                "paragraph": row["source"],
                 "owner": row["owner"],
             }
         )

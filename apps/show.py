@@ -262,26 +262,7 @@ def demo(document: dict[str, Any]) -> None:
     out.print(district_table(document["score"]))
     _caveats(out, document["score"])
     lost = document["explain"]
-    table = _table(
-        f"\n{lost['name']}: mất {_points(lost['lost'])} điểm, theo người phụ trách",
-        "Phụ trách",
-        "Tiêu chí",
-        ("Mất", "right"),
-        "Lý do",
-        "Hồ sơ sửa trước",
-    )
-    for item in sorted(lost["items"], key=lambda i: (i["owner"], -i["lost"])):
-        codes = ", ".join(item["dossiers"][:3]) + (
-            f" … ({fmt.count(item['dossier_count'])})" if item["dossier_count"] > 3 else ""
-        )
-        table.add_row(
-            _escape(item["owner"]),
-            item["code"],
-            _points(item["lost"]),
-            _escape(item["reason"]),
-            _escape(codes),
-        )
-    out.print(table)
+    out.print(_by_owner(lost))
     table = _table("\nChỉ tiêu trong thông báo", "Chỉ tiêu", "Hiện tại", "Ngưỡng", "Tình trạng", "Nguồn")
     for row in document["targets"]:
         table.add_row(
@@ -307,6 +288,34 @@ def demo(document: dict[str, Any]) -> None:
     for label, path in document["written"].items():
         out.print(f"{label}: {path}", soft_wrap=True)
     out.print(f"Xem một tiêu chí: .venv/bin/cchc explain --commune {lost['commune']} --year {lost['year']} --criterion III.3")
+
+
+def _by_owner(lost: dict[str, Any]) -> Table:
+    """Return the lost points under each owner, the owner with most to recover first."""
+    table = _table(
+        f"\n{lost['name']}: mất {_points(lost['lost'])} điểm, theo người phụ trách",
+        "Phụ trách",
+        "Tiêu chí",
+        ("Mất", "right"),
+        "Lý do",
+        "Hồ sơ sửa trước",
+    )
+    owners: dict[str, list[dict[str, Any]]] = {}
+    for item in lost["items"]:
+        owners.setdefault(item["owner"], []).append(item)
+    for owner, items in sorted(owners.items(), key=lambda entry: -sum(item["lost"] for item in entry[1])):
+        total = sum(item["lost"] for item in items)
+        for number, item in enumerate(sorted(items, key=lambda i: -i["lost"])):
+            more = f" … ({fmt.count(item['dossier_count'])} hồ sơ)" if item["dossier_count"] > 3 else ""
+            table.add_row(
+                f"{_escape(owner)}\n[bold]−{_points(total)}[/]" if not number else "",
+                item["code"],
+                _points(item["lost"]),
+                _escape(item["reason"].removeprefix(f"{item['label']}: ")),
+                "\n".join(_escape(code) for code in item["dossiers"][:3]) + more,
+                end_section=number == len(items) - 1,
+            )
+    return table
 
 
 def status_text(status: str) -> str:

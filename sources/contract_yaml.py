@@ -63,6 +63,8 @@ def _build(node: yaml.Node, path: Path, loader: _Loader, seen: set[int], depth: 
     if id(node) in seen:
         raise ContractError(f"{path.name}:{line}: không dùng *bí danh* trong hợp đồng.")
     seen.add(id(node))
+    if not isinstance(node, yaml.ScalarNode) and node.tag not in ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
+        raise ContractError(f"{path.name}:{line}: không dùng nhãn YAML «{node.tag[:40]}» trong hợp đồng.")
     if depth > MAX_DEPTH:
         raise ContractError(f"{path.name}:{line}: lồng quá sâu; một hợp đồng chỉ có vài tầng.")
     if isinstance(node, yaml.MappingNode):

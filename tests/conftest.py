@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from flows.steps.home import Home
+    from sources.quality import Gate
 
 os.environ.update(
     {
@@ -25,3 +34,61 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("e2e"):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def installation() -> Iterator[Home]:
+    """One installation with its own embedded PostgreSQL for the tests of this process; deleted at the end."""
+    from flows.steps.home import Home
+    from warehouse import cluster
+
+    folder = Path(tempfile.mkdtemp(prefix="cchc-test-"))
+    folder.chmod(0o711)
+    home = Home(folder / "home")
+    patch = pytest.MonkeyPatch()
+    for name in ("CCHC_DATABASE_URL", "CCHC_CLOCK", "CCHC_FAILPOINT"):
+        patch.delenv(name, raising=False)
+    patch.setenv("CCHC_HOME", str(home.root))
+    try:
+        home.prepare()
+        yield home
+    finally:
+        patch.undo()
+        cluster.destroy(home.root)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+KEPT_TABLES = ("units", "calendar_days", "register_versions", "schema_migrations")
+
+
+@pytest.fixture
+def clean(installation: Home) -> Home:
+    """The installation without any file, fact or result; its registers stay."""
+    empty(installation)
+    return installation
+
+
+def empty(home: Home) -> None:
+    """Truncate every table of a home but its registers, and remove its snapshots."""
+    from warehouse import engine
+
+    connection = engine.raw_connection(home.root, role="owner", autocommit=True)
+    try:
+        cursor = connection.cursor()
+        cursor.execute("select tablename from pg_tables where schemaname = 'public'")
+        names = [f'"{name}"' for (name,) in cursor.fetchall() if name not in KEPT_TABLES]
+        cursor.execute(f"truncate {', '.join(names)} restart identity cascade")
+    finally:
+        connection.close()
+    for folder in (home.snapshots, home.work, home.inbox):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+
+
+@pytest.fixture(scope="session")
+def gate(installation: Home) -> Iterator[Gate]:
+    """The quality gate of the session's installation: its worker takes seconds to start, so it is started once."""
+    from flows.steps.ingest import gate_of
+
+    with gate_of(installation) as opened:
+        yield opened

@@ -53,12 +53,12 @@ class Transaction:
         result = self.connection.exec_driver_sql(statement, dict(params or {}))
         return pd.DataFrame(result.fetchall(), columns=list(result.keys()))
 
-    def copy_in(self, table: str, columns: Sequence[str], stream: BinaryIO) -> None:
-        """COPY CSV (no header, empty unquoted = NULL) from a stream. Table and columns are names of our own."""
+    def copy_in(self, table: str, columns: Sequence[str], stream: BinaryIO, form: str = "csv") -> None:
+        """COPY CSV (no header, empty unquoted = NULL) or binary from a stream. Table and columns are names of our own."""
         names = ", ".join(f'"{name}"' for name in columns)
         cursor = self.connection.connection.cursor()
         try:
-            cursor.copy_expert(f'copy "{table}" ({names}) from stdin with (format csv)', stream, size=1 << 20)
+            cursor.copy_expert(f'copy "{table}" ({names}) from stdin with (format {form})', stream, size=1 << 20)
         finally:
             cursor.close()
 

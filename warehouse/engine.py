@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import sqlalchemy
 
 URL_VARIABLE = "CCHC_DATABASE_URL"
-MINIMUM_VERSION = 16
+MINIMUM_VERSION = 15
 _SCHEME = "postgresql+psycopg2://"
 _CONNECT_TIMEOUT_S = 10
 _WAKING_LIMIT_S = 60.0  # how long to wait for a server that repairs itself after a crash

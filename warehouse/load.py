@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,8 @@ from warehouse.database import Transaction
 FACT_COLUMNS: Final = (
     "source", "key_hash", "row_hash", "load_id", "added_by", "row_no", "known_from", "known_to",
 )  # fmt: skip
+#: Rows that are sorted, encoded and sent together.
+CHUNK_ROWS: Final = 100_000
 DOSSIER_EVENTS: Final = ("received_at", "finished_at", "returned_at", "supplement_requested_at")
 
 
@@ -77,6 +80,20 @@ class ParsedRows:
             yield start, batch
             start += batch.num_rows
 
+    def chunks(self, size: int) -> Iterator[tuple[int, Any]]:
+        """Yield (first row position, table of about `size` rows)."""
+        import pyarrow as pa
+
+        held: list[Any] = []
+        first = 0
+        for start, batch in self.batches():
+            held.append(batch)
+            if start + batch.num_rows - first >= size:
+                yield first, pa.Table.from_batches(held)
+                first, held = start + batch.num_rows, []
+        if held:
+            yield first, pa.Table.from_batches(held)
+
     def unit_counts(self) -> dict[str, int]:
         """Return accepted rows by unit."""
         import pyarrow as pa
@@ -119,6 +136,8 @@ def merge(
     """
     import numpy as np
 
+    from warehouse import binary
+
     facts = f"{table}_facts"
     wanted = parsed.ok.copy()
     if only_keys is not None:
@@ -144,20 +163,19 @@ def merge(
             "source": source,
             "load_id": load_id,
             "added_by": added_by,
-            "known_from": _stamp(known_from),
+            "known_from": binary.microseconds(known_from),
         }
-        tx.copy_in(facts, columns, _Pipe(_csv(parsed, mask, place, known_to, columns, constants)))  # type: ignore[arg-type]
+        if known_to is None:
+            constants["known_to"] = binary.INFINITY
+        rows = _encoded(parsed, mask, place, known_to, columns, constants, binary.column_types(tx, facts))
+        tx.copy_in(facts, columns, _Pipe(_ahead(rows)), "binary")  # type: ignore[arg-type]
     if table == "dossiers":
         _note_twins(tx, source, added_by)
     return merged
 
 
-def _stamp(moment: datetime) -> str:
-    return moment.isoformat()
-
-
 def _in_force(tx: Transaction, facts: str, source: str, at: datetime, place: Any, parsed: ParsedRows) -> Any:
-    """Return per key of the file the version in force at `at` and the start of the next one, as a DataFrame.
+    """Return per key of the file the version in force at `at` and the start of the next one, in microseconds since 1970.
 
     Leaves the temporary table `incoming` (place, key_hash, row_hash) behind for the statements that follow.
     """
@@ -176,8 +194,10 @@ def _in_force(tx: Transaction, facts: str, source: str, at: datetime, place: Any
         select
             i.place,
             bool_or(f.row_hash = i.row_hash) filter (where f.known_from <= %(at)s and f.known_to > %(at)s) as same,
-            max(f.known_to) filter (where f.known_from <= %(at)s and f.known_to > %(at)s)::text as force_to,
-            min(f.known_from) filter (where f.known_from > %(at)s)::text as next_from
+            (1000000 * extract(epoch from nullif(
+                max(f.known_to) filter (where f.known_from <= %(at)s and f.known_to > %(at)s), 'infinity'
+            )))::bigint as force_to,
+            (1000000 * extract(epoch from min(f.known_from) filter (where f.known_from > %(at)s)))::bigint as next_from
         from incoming as i
         inner join {facts} as f on f.key_hash = i.key_hash and f.source = %(source)s
         where f.known_to > %(at)s
@@ -188,16 +208,21 @@ def _in_force(tx: Transaction, facts: str, source: str, at: datetime, place: Any
 
 
 def _what_changes(place: Any, parsed: ParsedRows, found: Any) -> tuple[Any, Any]:
-    """Return the positions that need a new version and, beside them, the end of its validity as text."""
+    """Return the positions that need a new version and, beside them, the end of its validity as PostgreSQL counts it."""
     import numpy as np
 
+    from warehouse import binary
+
     same = np.zeros(len(parsed.ok), bool)
-    until = np.full(len(parsed.ok), "infinity", object)
+    until = np.full(len(parsed.ok), binary.INFINITY, np.int64)
     if len(found):
         at = found["place"].to_numpy()
         same[at] = found["same"].eq(True).to_numpy()
-        end = found["force_to"].where(found["force_to"].notna(), found["next_from"])
-        until[at] = end.where(end.notna(), "infinity").to_numpy()
+        # Microseconds since 1970 are whole numbers well within a float.
+        ends = found[["force_to", "next_from"]].astype("float64")
+        end = ends["force_to"].where(ends["force_to"].notna(), ends["next_from"]).to_numpy()
+        ended = ~np.isnan(end)
+        until[at[ended]] = end[ended].astype(np.int64) - binary.MICROSECONDS
     keep = place[~same[place]]
     return keep, until[keep]
 
@@ -306,46 +331,40 @@ def _note_twins(tx: Transaction, source: str, added_by: int) -> None:
         )
 
 
-def _csv(
-    parsed: ParsedRows,
-    mask: Any,
-    place: Any,
-    known_to: Any,
-    columns: Sequence[str],
-    constants: dict[str, Any],
-) -> Iterator[Any]:
-    """Yield CSV chunks of the rows to insert, in file order."""
+def _ahead(chunks: Iterator[Any]) -> Iterator[Any]:
+    """Yield what an iterator yields, making the next one meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, chunks, None)
+        while (chunk := coming.result()) is not None:
+            coming = pool.submit(next, chunks, None)
+            yield chunk
+
+
+def _encoded(
+    parsed: ParsedRows, mask: Any, place: Any, known_to: Any, columns: Sequence[str], constants: dict[str, Any],
+    types: dict[str, str],
+) -> Iterator[Any]:  # fmt: skip
+    """Yield the rows to insert as binary COPY. Sorted by key within a chunk: the index takes them faster."""
     import numpy as np
     import pyarrow as pa
-    from pyarrow import csv
 
-    ends = np.full(len(mask), "infinity", object) if known_to is not None else None
-    if ends is not None:
+    from warehouse import binary
+
+    ends = np.full(len(mask), binary.INFINITY, np.int64)
+    if known_to is not None:
         ends[place] = known_to
-    options = csv.WriteOptions(include_header=False, quoting_style="needed")
-    for start, batch in parsed.batches():
-        here = slice(start, start + batch.num_rows)
-        chosen = mask[here]
-        count = int(chosen.sum())
-        if not count:
+    yield binary.HEADER
+    for start, table in parsed.chunks(CHUNK_ROWS):
+        chosen = np.flatnonzero(mask[start : start + len(table)])
+        chosen = chosen[np.argsort(parsed.key_hash[start + chosen])]
+        if not len(chosen):
             continue
-        part = batch if count == batch.num_rows else batch.filter(pa.array(chosen))
-        ready: dict[str, Any] = {name: pa.repeat(pa.scalar(value), count) for name, value in constants.items()}
-        ready["key_hash"] = pa.array(parsed.key_hash[here][chosen])
-        ready["row_hash"] = pa.array(parsed.row_hash[here][chosen])
-        ready["row_no"] = part["_row"]
-        if ends is None:
-            ready["known_to"] = pa.repeat(pa.scalar("infinity"), count)
-        else:
-            ready["known_to"] = pa.array(ends[here][chosen], pa.string())
-        arrays = [ready[name] if name in ready else _plain(part[name]) for name in columns]
-        sink = pa.BufferOutputStream()
-        csv.write_csv(pa.RecordBatch.from_arrays(arrays, list(columns)), sink, options)
-        yield sink.getvalue()
-
-
-def _plain(array: Any) -> Any:
-    """Return an array the CSV writer knows: dictionaries decoded."""
-    import pyarrow as pa
-
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+        at = start + chosen
+        ready = {"key_hash": parsed.key_hash[at], "row_hash": parsed.row_hash[at], "row_no": parsed.row_no[at]}
+        if known_to is not None:
+            ready["known_to"] = ends[at]
+        part = table.select(parsed.columns).take(pa.array(chosen)).combine_chunks()
+        arrays = {name: pa.array(values) for name, values in ready.items()}
+        arrays.update({name: part[name].chunk(0) for name in parsed.columns})
+        yield binary.encoded(arrays, len(chosen), types, constants, columns)
+    yield binary.TRAILER

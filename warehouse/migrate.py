@@ -2,7 +2,8 @@
 
 `warehouse/sql/migrations/NNNN_name.sql` run in order, each in one transaction together with its row in
 `schema_migrations`. Afterwards the role `cchc_app` gets the usual rights on every table; the exceptions are
-in `warehouse/sql/grants.sql`, which runs after them and may be changed at any time.
+in `warehouse/sql/grants.sql`, which runs after them and may be changed at any time. Last come the comments of
+`warehouse/sql/catalog.yaml`, whenever its text changed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from warehouse import catalogue
 from warehouse.engine import check_version, raw_connection
 from warehouse.errors import DatabaseError, first_line
 from warehouse.settings import USERS
@@ -97,10 +99,12 @@ def migrate(home: Path, folder: Path = SQL_FOLDER) -> list[str]:
 
     files = available(folder)
     rights = _grants_digest(folder)
+    described = catalogue.digest(folder)
     connection = raw_connection(home, autocommit=True)
     try:
-        pending, stale = _pending(_state(connection), files, rights)
-        if not pending and not stale:
+        state = _state(connection)
+        pending, stale = _pending(state, files, rights)
+        if not pending and not stale and catalogue.noted(state) == described:
             return []
     except (psycopg2.errors.UndefinedTable, psycopg2.errors.InsufficientPrivilege):
         pass
@@ -115,9 +119,12 @@ def migrate(home: Path, folder: Path = SQL_FOLDER) -> list[str]:
         pending, _ = _pending(_state(connection), files, rights)
         for migration in pending:
             _apply(connection, migration)
-        _, stale = _pending(_state(connection), files, rights)
+        state = _state(connection)
+        _, stale = _pending(state, files, rights)
         if pending or stale:
             _grant(connection, folder, rights)
+        if described and (pending or catalogue.noted(state) != described):
+            catalogue.apply(connection, folder)
         return [migration.name for migration in pending]
     except psycopg2.Error as problem:
         detail = first_line(problem)
@@ -157,6 +164,7 @@ def _pending(applied: list[tuple[int, str, str, bool]], files: list[Migration], 
     """(migrations to run, whether the rights are out of date)."""
     known = {number: (name, checksum) for number, name, checksum, _ in applied}
     granted = known.pop(_GRANTS, ("", ""))[1]
+    known.pop(catalogue.NUMBER, None)
     newest = max(known, default=0)
     if newest > len(files):
         raise DatabaseError("database_newer", found=newest, needed=len(files))

@@ -9,8 +9,6 @@ from flows.steps.home import ZONE, Home, UserError
 from flows.steps.measure import Question, plain, stamp
 from flows.steps.score import Scored, score_question
 
-SHOWN_SOURCES = 200
-
 
 def explain(
     home: Home, asked: Question, commune: str, criterion: str | None = None, set_name: str | None = None
@@ -79,10 +77,15 @@ def _item(tx: Any, scored: Scored, unit_id: str, line: dict[str, Any]) -> dict[s
             {"dossier": row["dossier_code"], "file": row["file"], "sha256": row["sha256"], "row": row["row"],
              "officer": row["officer"], "department": row["department"], "due_at": stamp(row["due_at"]),
              "finished_at": stamp(row["finished_at"]), "lost": float(share)}
-            for row, share in zip(behind[:SHOWN_SOURCES], shares, strict=False)
+            for row, share in zip(behind, shares, strict=True)
         ],
         "declared": _declared(tx, scored, unit_id, line["code"]) if not line["measure"] else None,
     }  # fmt: skip
+
+
+def _known(text: Any) -> str | None:
+    """Return a text of a frame, None for the NaN that stands for an empty cell."""
+    return text if isinstance(text, str) else None
 
 
 def _behind(tx: Any, scored: Scored, unit_id: str, line: dict[str, Any]) -> list[dict[str, Any]]:
@@ -116,6 +119,6 @@ def _declared(tx: Any, scored: Scored, unit_id: str, code: str) -> dict[str, Any
         {"load": int(row["load_id"])},
     )
     return {
-        "value": plain(row["value"]), "points": plain(row["points"]), "state": row["state"], "evidence": row["evidence"],
+        "value": plain(row["value"]), "points": plain(row["points"]), "state": _known(row["state"]), "evidence": _known(row["evidence"]),
         "file": file["display_name"] if file else None, "sha256": file["sha256"] if file else None, "row": int(row["row_no"]),
     }  # fmt: skip

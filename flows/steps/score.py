@@ -14,7 +14,7 @@ from flows.steps.measure import Question, measure_frame, plain, stamp
 if TYPE_CHECKING:
     import pandas as pd
 
-    from criteria.model import ResolvedSet
+    from criteria.model import ResolvedSet, TargetValue
     from scoring.engine import Scores
     from sources.units import Unit
     from warehouse.database import Transaction
@@ -83,8 +83,13 @@ def score_json(scored: Scored) -> dict[str, Any]:
     return {
         "criteria_set": scored.rules.name, "criteria_hash": scored.scores.set_hash, "definition": asked.definition,
         "year": asked.year, "as_of": asked.as_of.isoformat(), "known_at": stamp(asked.known_at),
-        "warning": scored.rules.warning, "unknown_targets": list(scored.rules.unknown_targets), "communes": communes,
+        "warning": scored.rules.warning, "unknown_targets": [_target(target) for target in scored.rules.unknown_targets], "communes": communes,
     }  # fmt: skip
+
+
+def _target(target: TargetValue) -> dict[str, Any]:
+    """Return a target whose figure was never found, with the value assumed for it."""
+    return {"name": target.name, "label": target.label, "assumed": target.value, "provenance": target.provenance}
 
 
 def _line(row: dict[str, Any], reason_text: Any) -> dict[str, Any]:

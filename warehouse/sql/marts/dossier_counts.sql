@@ -1,6 +1,7 @@
 -- Counts behind every dossier measure. Grain: part (received | finished | open) × unit × month (open: null).
 -- Follows dossiers_judged.sql; sums = the sums of all counters. Counts only, no points.
-, cells as (
+-- {judged_before}
+, cells as ( -- noqa: LT04
     select
         j.unit_code,
         date_trunc('month', j.received_at at time zone 'Asia/Ho_Chi_Minh')::date as received_month,

@@ -12,9 +12,13 @@ select
     a.display_name as file,
     j.row_no as row
 from judged as j
-inner join loads as l on l.load_id = j.load_id
+inner join loads as l on j.load_id = l.load_id
 left join lateral (
-    select s.display_name from arrivals as s where s.sha256 = l.sha256 order by s.arrival_id limit 1
+    select s.display_name
+    from arrivals as s
+    where s.sha256 = l.sha256
+    order by s.arrival_id
+    limit 1
 ) as a on true
 where j.unit_code = %(unit_code)s and ({behind})
 order by

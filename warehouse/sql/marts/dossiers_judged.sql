@@ -30,7 +30,11 @@ merged as (
         v.result_digitised,
         v.withdrawn
     from versions as v
-    where not exists (select 1 from dossier_twins as t where t.key_hash = v.key_hash)
+    where not exists (
+        select 1
+        from dossier_twins as t
+        where t.key_hash = v.key_hash
+    )
     union all
     -- The same dossier in several sources: column by column, the one-stop software first, the portal last.
     select
@@ -61,7 +65,11 @@ merged as (
             w.*,
             (case w.source when 'one_stop' then '0' when 'portal' then '2' else '1' end) || w.source as precedence
         from versions as w
-        where exists (select 1 from dossier_twins as t where t.key_hash = w.key_hash)
+        where exists (
+            select 1
+            from dossier_twins as t
+            where t.key_hash = w.key_hash
+        )
     ) as v
     group by v.key_hash
 ),
@@ -93,9 +101,9 @@ happened as (
             when d.status = 'waiting_supplement' and d.supplement_requested_at is null then d.received_at
         end as waiting_since,
         -- QĐ 766: without a due date the procedure's longest time counts, to the end of its last working day.
-        case
-            when d.due_at is not null then d.due_at
-            else (
+        coalesce(
+            d.due_at,
+            (
                 select (last_day.day + time '23:59:59') at time zone 'Asia/Ho_Chi_Minh'
                 from procedures_known as p
                 inner join calendar_days as first_day
@@ -105,7 +113,7 @@ happened as (
                     and last_day.is_working
                 where p.procedure_code = d.procedure_code
             )
-        end as qd766_due_at
+        ) as qd766_due_at
     from merged as d
     where d.received_at <= %(as_of)s and ({filter})
 ),
@@ -144,3 +152,4 @@ judged as (
         h.finished_at > h.due_at and not h.is_withdrawn and not h.is_refused as is_opencps_late
     from happened as h
 )
+-- {counts_follow}

@@ -5,6 +5,6 @@ select distinct
     l.target_table,
     c.column_name
 from loads as l
-inner join load_units as u on u.load_id = l.load_id
+inner join load_units as u on l.load_id = u.load_id
 cross join lateral unnest(l.mapped_columns) as c (column_name)
 where l.known_from <= coalesce(%(known_at)s, 'infinity'::timestamptz)

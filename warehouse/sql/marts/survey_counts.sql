@@ -35,5 +35,5 @@ select
     sum(case when a.factor_answers > 0 then a.factor_answers else num_nonnulls(a.overall) end)::bigint as answers,
     count(distinct a.answered_on) filter (where c.is_working) as days_with_forms
 from answers as a
-left join calendar_days as c on c.day = a.answered_on
+left join calendar_days as c on a.answered_on = c.day
 group by a.unit_code
