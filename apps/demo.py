@@ -10,7 +10,7 @@ from typing import Any
 
 from flows.steps.explain import explain
 from flows.steps.home import ZONE, Home
-from flows.steps.ingest import FileResult, Request, candidates, gate_of, ingest_file
+from flows.steps.ingest import FileResult, Request, candidates, gate_of, ingest_files
 from flows.steps.measure import question
 from flows.steps.score import publish, score_json, score_question
 
@@ -70,15 +70,13 @@ def _build(home: Home, seed: int, year: int, advance: Advance) -> Any:
 def _load(home: Home, exports: list[tuple[Any, datetime]], advance: Advance) -> list[FileResult]:
     """Load each file as of the day it was exported."""
     contracts = candidates(home, None)
-    results = []
+    wanted = []
+    for path, exported_at in exports:
+        at = exported_at if exported_at.tzinfo else exported_at.replace(tzinfo=ZONE)
+        wanted.append((path, Request(contracts, received_at=at, origin="demo")))
     with gate_of(home) as gate:
         gate.start()
-        for number, (path, exported_at) in enumerate(exports):
-            advance(path.name, number, len(exports))
-            at = exported_at if exported_at.tzinfo else exported_at.replace(tzinfo=ZONE)
-            results.append(ingest_file(home, path, Request(contracts, received_at=at, origin="demo"), gate))
-        gate.build_docs()
-    return results
+        return ingest_files(home, wanted, gate, advance)
 
 
 def _targets(scored: Any) -> list[dict[str, Any]]:
@@ -115,7 +113,9 @@ def _quality(files: list[FileResult]) -> list[dict[str, Any]]:
         {
             "verdict": kind,
             "files": count,
-            "rows_read": sum(f.rows_read for f in files if (f.verdict or ("reject" if f.status == "rejected" else f.status)) == kind),
+            "rows_read": sum(
+                f.rows_read for f in files if (f.verdict or ("reject" if f.status == "rejected" else f.status)) == kind
+            ),
             "rows_quarantined": sum(
                 f.rows_quarantined for f in files if (f.verdict or ("reject" if f.status == "rejected" else f.status)) == kind
             ),

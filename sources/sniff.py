@@ -171,15 +171,23 @@ def _nearness(path: list[str], text: str) -> float:
     target = fold_header(text)
     if target in forms:
         return 1.0 if target == forms[0] else 0.97
-    bare, wanted = strip_marks(path[-1]), strip_marks(text.rpartition(">")[2] if len(path) == 1 else text)
-    joined = strip_marks(" > ".join(path))
-    if wanted in (bare, joined):
+    wanted, b = _bare(text.rpartition(">")[2] if len(path) == 1 else text)
+    joined, a = _bare(" > ".join(path))
+    if wanted in (_bare(path[-1])[0], joined):
         return 0.93
-    a, b = set(re.findall(r"\w+", joined)), set(re.findall(r"\w+", wanted))
     overlap = len(a & b) / max(len(a | b), 1)
     contained = 0.8 if (len(b) >= 2 and b <= a) or (len(a) >= 2 and a <= b) else 0.0
+    if overlap < 0.3 and (len(a) > 1 or len(b) > 1):
+        return contained
     alike = difflib.SequenceMatcher(None, joined, wanted).ratio() - (0.0 if overlap >= 0.5 else 0.2)
     return min(0.9, max(alike, overlap, contained))
+
+
+@lru_cache(maxsize=8192)
+def _bare(text: str) -> tuple[str, frozenset[str]]:
+    """Return a header without diacritics, and its words."""
+    bare = strip_marks(text)
+    return bare, frozenset(re.findall(r"\w+", bare))
 
 
 def _assign(paths: list[list[str]], types: list[str], table: str) -> dict[int, tuple[str, float]]:

@@ -72,9 +72,9 @@ def load(folder: Path) -> dict[str, Table]:
 def _columns(raw: dict[str, Any]) -> dict[str, Column]:
     found = {}
     for name, value in raw.items():
-        column = Column(value["description"], value["unit"]) if isinstance(value, dict) else Column(value)
+        column = Column(**value) if isinstance(value, dict) and set(value) == {"description", "unit"} else Column(value)
         if not isinstance(name, str) or not isinstance(column.description, str):
-            raise ValueError(f"{FILE}: column {name!r} needs a sentence")
+            raise ValueError(f"{FILE}: column {name!r} needs a sentence, or {{description, unit}} (quote a text with a comma)")
         found[name] = column
     return found
 

@@ -73,6 +73,7 @@ class Database:
     def __init__(self, home: Path) -> None:
         self.home = home
         self._ready = False
+        self._engine: Any = None
 
     def prepare(self) -> None:
         """Start the database when needed and bring its schema up to date. Raises: DatabaseError."""
@@ -80,11 +81,18 @@ class Database:
             migrate(self.home)
             self._ready = True
 
+    @property
+    def engine(self) -> Any:
+        """The pooled engine of this home, made once."""
+        if self._engine is None:
+            self._engine = engine(self.home)
+        return self._engine
+
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
         """Open a transaction; committed at the end of the block, rolled back when it raises."""
         self.prepare()
-        with engine(self.home).begin() as connection:
+        with self.engine.begin() as connection:
             yield Transaction(connection)
 
     @contextmanager
@@ -95,7 +103,7 @@ class Database:
         """
         self.prepare()
         params = {"name": f"cchc:{name}"}
-        with engine(self.home).connect() as connection:
+        with self.engine.connect() as connection:
             driver = connection.execution_options(isolation_level="AUTOCOMMIT")
             verb = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
             held = driver.exec_driver_sql(f"select {verb}(hashtextextended(%(name)s, 0))", params).scalar()

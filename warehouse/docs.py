@@ -26,7 +26,15 @@ def render() -> str:
 
 
 def _section(table: Table) -> str:
-    lines = [f"## {table.name}", "", table.description, f"Grain: {table.grain}.", "", "| column | unit | meaning |", "| --- | --- | --- |"]
+    lines = [
+        f"## {table.name}",
+        "",
+        table.description,
+        f"Grain: {table.grain}.",
+        "",
+        "| column | unit | meaning |",
+        "| --- | --- | --- |",
+    ]
     lines += [f"| `{name}` | {column.unit} | {column.description} |" for name, column in table.columns.items()]
     return "\n".join([*lines, ""])
 

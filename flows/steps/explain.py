@@ -39,7 +39,7 @@ def explain(
         {"code": line["code"], "label": line["label"], "max_points": plain(line["max_points"]), "owner": line["owner"],
          "status": line["status"], "reason": _reason(line), "clause": line["clause"]}
         for line in chosen
-        if line["status"] in ("no_data", "not_yet_in_force") or (line["status"] == "needs_review" and line["points"] != line["points"])
+        if line["points"] != line["points"] and line["status"] in ("no_data", "not_yet_in_force", "needs_review")
     ]  # fmt: skip
     return {
         "commune": unit.code, "name": unit.name, "unit_id": unit.unit_id, "year": asked.year, "as_of": asked.as_of.isoformat(),

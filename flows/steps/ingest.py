@@ -7,7 +7,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -120,16 +121,38 @@ def ingest(home: Home, paths: Sequence[Path], request: Request, progress: Progre
     if request.unit is not None:
         moment = request.received_at or now()
         home.commune(request.unit, moment.date())
-    files = files_of(paths)
-    results: list[FileResult] = []
     with gate_of(home) as gate:
-        for number, path in enumerate(files):
+        return ingest_files(home, [(path, request) for path in files_of(paths)], gate, progress)
+
+
+def ingest_files(
+    home: Home, wanted: Sequence[tuple[Path, Request]], gate: Gate, progress: Progress | None = None
+) -> list[FileResult]:
+    """Take files through the chain in their order; the next one is read while the present one is judged and merged."""
+    results: list[FileResult] = []
+    with ThreadPoolExecutor(1) as ahead, ExitStack() as cleanup:
+        reading = [ahead.submit(_open, home, path, request, gate) for path, request in wanted[:1]]
+        for number, (path, _) in enumerate(wanted):
             if progress:
-                progress(snapshot.shown_name(path), number, len(files))
-            results.append(ingest_file(home, path, request, gate))
-        if any(result.status == "loaded" for result in results) or any(result.verdict for result in results):
-            _build_docs(gate, results)
+                progress(snapshot.shown_name(path), number, len(wanted))
+            opened = reading.pop().result()
+            if number + 1 < len(wanted):
+                following, request = wanted[number + 1]
+                reading.append(ahead.submit(_open, home, following, request, gate))
+                cleanup.pop_all()
+                cleanup.callback(_let_go, reading[0])
+            with opened.held:
+                results.append(_finish(home, opened, gate))
+        cleanup.pop_all()
+    if any(result.verdict for result in results):
+        _build_docs(gate, results)
     return results
+
+
+def _let_go(reading: Future[Opened]) -> None:
+    """Free what a file read ahead holds, when the present one failed."""
+    if not reading.cancel() and reading.exception() is None:
+        reading.result().held.close()
 
 
 def _build_docs(gate: Gate, results: list[FileResult]) -> None:
@@ -144,36 +167,97 @@ def _build_docs(gate: Gate, results: list[FileResult]) -> None:
 
 def ingest_file(home: Home, path: Path, request: Request, gate: Gate) -> FileResult:
     """Take one file through the chain."""
+    opened = _open(home, path, request, gate)
+    with opened.held:
+        return _finish(home, opened, gate)
+
+
+@dataclass
+class Opened:
+    """A file that was taken, claimed and parsed. held: its claim and its work folder. parsed is None when all is said."""
+
+    result: FileResult
+    held: ExitStack
+    request: Request
+    known_from: datetime
+    taken: snapshot.Snapshot | None = None
+    parsed: ParseResult | None = None
+    folder: Path | None = None
+
+
+def _open(home: Home, path: Path, request: Request, gate: Gate) -> Opened:
+    """Take a file into the store, claim its content, parse it."""
     from warehouse import ledger
 
-    result = FileResult(path=str(path))
+    moment = now()
+    opened = Opened(FileResult(path=str(path)), ExitStack(), request, request.received_at or moment)
+    result = opened.result
     try:
-        taken = snapshot.take(path, home.snapshots)
+        opened.taken = taken = snapshot.take(path, home.snapshots)
     except snapshot.SnapshotError as error:
         result.reason, result.message = error.code, str(error)
-        return result
+        return opened
     result.sha256 = taken.sha256
     reached("snapshot_taken")
-    moment = now()
     with home.database.begin() as tx:
         row = ledger.record_arrival(
             tx, sha256=taken.sha256, size=taken.size, suffix=taken.suffix, name=taken.name, location=str(path.absolute()),
-            modified_ns=taken.modified_ns, origin=request.origin, received_by=_user(),
-            received_at=request.received_at or moment, now=moment,
+            modified_ns=taken.modified_ns, origin=request.origin, received_by=_user(), received_at=opened.known_from,
+            now=moment,
         )  # fmt: skip
     reached("arrival_recorded")
     if row["state"] == "rejected" and not request.retry_rejected:
         result.source, result.contract = row["source"], row["contract"]
         result.reason, result.message = row["reason"], row["message"]
-        return result
-    # The claim is a lock of the database session: whoever dies lets go of it, and the next one starts over.
-    with home.database.session_lock(f"content:{taken.sha256}"):
+        return opened
+    with ExitStack() as held:
+        # The claim is a lock of the database session: whoever dies lets go of it, and the next one starts over.
+        held.enter_context(home.database.session_lock(f"content:{taken.sha256}"))
         reached("content_claimed")
         with home.database.begin() as tx:
             load = ledger.load_of(tx, taken.sha256)
         if load is not None:
-            return _duplicate(result, load)
-        return _load(home, taken, request, gate, result, request.received_at or moment)
+            _duplicate(result, load)
+            return opened
+        if gate.pid is None:
+            gate.start()
+        home.work.mkdir(mode=0o700, exist_ok=True)
+        opened.folder = folder = Path(tempfile.mkdtemp(dir=home.work))
+        held.callback(shutil.rmtree, folder, ignore_errors=True)
+        opened.parsed = _parse(home, taken, list(request.contracts), request.unit, opened.known_from, folder)
+        reached("parsed")
+        opened.held = held.pop_all()
+    return opened
+
+
+def _finish(home: Home, opened: Opened, gate: Gate) -> FileResult:
+    """Judge and merge what was parsed, or say why it cannot be."""
+    from sources.quality import GateError
+
+    result, parsed, taken = opened.result, opened.parsed, opened.taken
+    if parsed is None or taken is None or opened.folder is None:
+        return result
+    _describe(result, parsed)
+    contract = next((c for c in opened.request.contracts if c.name == parsed.contract), None)
+    if parsed.status != "ok" or contract is None:
+        return _reject(home, result, taken, parsed.reason, parsed.message)
+    try:
+        return _commit(home, taken, contract, parsed, opened.folder, gate, result, opened.known_from, opened.request.unit)
+    except GateError as error:
+        result.status, result.reason, result.message = "rejected", "quality_gate_failed", str(error)
+        return result
+
+
+def _reject(home: Home, result: FileResult, taken: snapshot.Snapshot, reason: str | None, message: str | None) -> FileResult:
+    """Note that a file is unusable; it stays in the store, nothing of it is loaded."""
+    from warehouse import ledger
+
+    result.status, result.reason, result.message = "rejected", reason, message
+    with home.database.begin() as tx:
+        ledger.set_file(
+            tx, taken.sha256, "rejected", now(), reason=reason, message=message, contract=result.contract, source=result.source
+        )
+    return result
 
 
 def _duplicate(result: FileResult, load: dict[str, Any]) -> FileResult:
@@ -181,43 +265,6 @@ def _duplicate(result: FileResult, load: dict[str, Any]) -> FileResult:
     result.load_id = load["load_id"]
     result.message = f"Nội dung này đã nạp ngày {load['loaded_at']:%d/%m/%Y}; không nạp lại."
     return result
-
-
-def _load(
-    home: Home,
-    taken: snapshot.Snapshot,
-    request: Request,
-    gate: Gate,
-    result: FileResult,
-    known_from: datetime,
-) -> FileResult:
-    """Parse, judge and merge one claimed content."""
-    from sources.quality import GateError
-    from warehouse import ledger
-
-    gate.start()
-    home.work.mkdir(mode=0o700, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=home.work))
-    try:
-        parsed = _parse(home, taken, list(request.contracts), request.unit, known_from, folder)
-        reached("parsed")
-        _describe(result, parsed)
-        contract = next((c for c in request.contracts if c.name == parsed.contract), None)
-        if parsed.status != "ok" or contract is None:
-            result.reason, result.message = parsed.reason, parsed.message
-            with home.database.begin() as tx:
-                ledger.set_file(
-                    tx, taken.sha256, "rejected", now(), reason=parsed.reason, message=parsed.message,
-                    contract=parsed.contract, source=parsed.source,
-                )  # fmt: skip
-            return result
-        try:
-            return _commit(home, taken, contract, parsed, folder, gate, result, known_from, request.unit)
-        except GateError as error:
-            result.status, result.reason, result.message = "rejected", "quality_gate_failed", str(error)
-            return result
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _parse(
@@ -309,19 +356,10 @@ def _commit(
     reached("committed")
     result.verdict = verdict.status
     if verdict.status == "reject":
-        result.status, result.reason, result.message = (
-            "rejected",
-            f"quality_{verdict.reason}",
-            verdict.message,
-        )
         result.rows_accepted, result.rows_quarantined = 0, result.rows_read
         with home.database.begin() as tx:
-            ledger.set_file(
-                tx, taken.sha256, "rejected", now(), reason=result.reason, message=verdict.message,
-                contract=contract.name, source=contract.source,
-            )  # fmt: skip
             ledger.add_verdict(tx, taken.sha256, None, verdict.to_json(), now())
-        return result
+        return _reject(home, result, taken, f"quality_{verdict.reason}", verdict.message)
     result.status, result.load_id, result.rows_unchanged = "loaded", load_id, merged.unchanged
     return result
 

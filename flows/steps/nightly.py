@@ -12,7 +12,7 @@ from typing import Any
 
 from flows.steps.failpoints import reached
 from flows.steps.home import ZONE, Home, code_version, now
-from flows.steps.ingest import FileResult, Request, candidates, files_of, gate_of, ingest_file
+from flows.steps.ingest import FileResult, Request, candidates, files_of, gate_of, ingest_files
 from flows.steps.measure import question
 from flows.steps.score import digest_of, publish, score_json, score_question
 
@@ -25,7 +25,12 @@ def nightly(home: Home, as_of: datetime | None = None, year: int | None = None, 
     asked = question(year or moment.astimezone(ZONE).year, as_of=moment)
     with home.database.session_lock("nightly", wait=False) as mine:
         if not mine:
-            return {"status": "running", "message": "Chuỗi đêm đang chạy ở nơi khác; không chạy thêm.", "rejected": 0, "files": []}
+            return {
+                "status": "running",
+                "message": "Chuỗi đêm đang chạy ở nơi khác; không chạy thêm.",
+                "rejected": 0,
+                "files": [],
+            }
         started = now()
         files = take_inbox(home, advance)
         with home.database.begin() as tx:
@@ -67,12 +72,7 @@ def take_inbox(home: Home, advance: Advance | None = None) -> list[FileResult]:
         return results
     request = Request(candidates(home, None), origin="inbox")
     with gate_of(home) as gate:
-        for number, path in enumerate(fresh):
-            if advance:
-                advance(path.name, number, len(fresh))
-            results.append(ingest_file(home, path, request, gate))
-        if any(result.verdict for result in results):
-            gate.build_docs()
+        results.extend(ingest_files(home, [(path, request) for path in fresh], gate, advance))
     return results
 
 
@@ -95,9 +95,7 @@ def state_digest(home: Home, tx: Any, year: int, moment: datetime) -> str:
 
     newest = tx.scalar("select coalesce(max(load_id), 0) from loads")
     day = moment.astimezone(ZONE).date().isoformat()
-    return digest_of(
-        [newest, year, day, criteria.load_set().hash, home.calendar.version, home.register.version, code_version()]
-    )
+    return digest_of([newest, year, day, criteria.load_set().hash, home.calendar.version, home.register.version, code_version()])
 
 
 def _publish(home: Home, asked: Any) -> dict[str, Any]:
@@ -122,13 +120,34 @@ def write_reports(home: Home, document: dict[str, Any]) -> dict[str, str]:
     _replace(whole, json.dumps(document, ensure_ascii=False, indent=1).encode())
     table = home.reports / f"{stem}.csv"
     lines: list[list[Any]] = [
-        ["Mã xã", "Tên xã", "Hạng", "Xếp loại", "Tiêu chí", "Nội dung", "Tình trạng", "Điểm", "Điểm tối đa", "Mất", "Lý do", "Căn cứ"]
+        [
+            "Mã xã",
+            "Tên xã",
+            "Hạng",
+            "Xếp loại",
+            "Tiêu chí",
+            "Nội dung",
+            "Tình trạng",
+            "Điểm",
+            "Điểm tối đa",
+            "Mất",
+            "Lý do",
+            "Căn cứ",
+        ]
     ]
     for commune in document["communes"]:
         for line in commune["criteria"]:
             shown = [_decimal(line[name]) for name in ("points", "max_points", "lost")]
             lines.append(
-                [commune["commune"], commune["name"], commune["rank"], commune["grade"], line["code"], line["label"], line["status"]]
+                [
+                    commune["commune"],
+                    commune["name"],
+                    commune["rank"],
+                    commune["grade"],
+                    line["code"],
+                    line["label"],
+                    line["status"],
+                ]
                 + [*shown, line["reason"], line["clause"]]
             )
     temporary = table.with_suffix(".part")

@@ -83,7 +83,8 @@ def score_json(scored: Scored) -> dict[str, Any]:
     return {
         "criteria_set": scored.rules.name, "criteria_hash": scored.scores.set_hash, "definition": asked.definition,
         "year": asked.year, "as_of": asked.as_of.isoformat(), "known_at": stamp(asked.known_at),
-        "warning": scored.rules.warning, "unknown_targets": [_target(target) for target in scored.rules.unknown_targets], "communes": communes,
+        "warning": scored.rules.warning, "unknown_targets": [_target(target) for target in scored.rules.unknown_targets],
+        "communes": communes,
     }  # fmt: skip
 
 
@@ -115,7 +116,7 @@ def publish(home: Home, tx: Transaction, scored: Scored, document: dict[str, Any
 
     asked = scored.asked
     loads = tx.rows(
-        "select load_id, sha256, known_from from loads where known_from <= coalesce(%(at)s, 'infinity'::timestamptz) order by load_id",
+        "select load_id, sha256 from loads where known_from <= coalesce(%(at)s, 'infinity'::timestamptz) order by load_id",
         {"at": asked.known_at},
     )
     recipe = {

@@ -239,18 +239,33 @@ class _Stream:
             yield Block(columns, numbers)
 
     def _odd_block(self, odd: list[pacsv.InvalidRow], width: int) -> Block:
-        """Return the rows whose number of cells differs: padded, or marked as unreadable when cells are left over."""
+        """Return the rows whose number of cells differs: padded, or marked as unreadable.
+
+        Short rows are honest (spreadsheets drop trailing empty cells), except the last line of a file that ends without a
+        line break: that one was cut off. Cells left over mean that the columns have shifted.
+        """
         rows: list[list[str]] = []
+        cut = _cut_line(self.path)
         for item in odd:
             try:
                 row = next(csv.reader([item.text], delimiter=self.delimiter), [])
             except csv.Error:
                 row = ["\ufffd"]
-            if any(cell.strip() for cell in row[width:]):
+            if any(cell.strip() for cell in row[width:]) or (cut is not None and item.text == cut and len(row) > 2):
                 row = ["\ufffd"] * width
             rows.append((row + [""] * width)[:width])
         numbers = np.array([item.number or 0 for item in odd], np.int32)
         return Block([from_objects(list(column)) for column in zip(*rows, strict=True)], numbers)
+
+
+def _cut_line(path: Path) -> str | None:
+    """Return the last line of a file that does not end with a line break, None when it does."""
+    with open(path, "rb") as file:
+        file.seek(max(0, path.stat().st_size - 65_536))
+        tail = file.read()
+    if tail.endswith((b"\n", b"\r")):
+        return None
+    return tail.replace(b"\r", b"\n").rpartition(b"\n")[2].decode("utf-8", "replace")
 
 
 def _line_breaks(batch: pa.RecordBatch) -> np.ndarray | None:  # type: ignore[type-arg]

@@ -6,6 +6,7 @@ its empty cells are reported.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -81,7 +82,7 @@ class Furniture:
             return True
         if _ROMAN.match(ordinal) and (not key_filled or not unit_known or (not complete and len(distinct) <= 2)):
             return True
-        if complete and not (len(distinct) == 1):
+        if complete and len(distinct) != 1:
             return False
         if len(distinct) <= 2 and not self._has_code(body) and (_LETTER.match(ordinal) or _SECTION.match(fold(filled[0][1]))):
             return True
@@ -121,7 +122,7 @@ class Furniture:
             return False
         labels = [item[1] for item in found if item]
         digits = [int(label) for label in labels if label.isdigit()]
-        rising = all(b == a + 1 for a, b in zip(digits, digits[1:], strict=False))
+        rising = all(b == a + 1 for a, b in itertools.pairwise(digits))
         return (
             rising and (len(digits) == len(labels) or len(labels) - len(digits) <= 3) and (not digits or digits[0] in (0, 1, 2))
         )

@@ -6,6 +6,7 @@ DOCTYPE and entities, external links, macros, embedded objects, encryption. Limi
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 import zipfile
@@ -91,7 +92,7 @@ def _check_directory(infos: list[zipfile.ZipInfo], size: int) -> None:
             f"Nội dung giải nén hơn {MAX_UNPACKED >> 20} MB; hãy xuất dưới dạng CSV hoặc chia nhỏ theo tháng.",
         )
     spans.sort()
-    if any(after[0] < before[1] for before, after in zip(spans, spans[1:], strict=False)):
+    if any(after[0] < before[1] for before, after in itertools.pairwise(spans)):
         raise _bomb("các thành phần chồng lên nhau")
 
 

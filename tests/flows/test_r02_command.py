@@ -16,7 +16,11 @@ from tests.flows import kit
 from tests.flows.test_r02_failpoints import ON_THE_WAY
 
 pytestmark = [pytest.mark.db, pytest.mark.slow, pytest.mark.e2e]
-COMMAND = [sys.executable, "-m", "apps"] if not (Path(sys.executable).parent / "cchc").exists() else [str(Path(sys.executable).parent / "cchc")]
+COMMAND = (
+    [sys.executable, "-m", "apps"]
+    if not (Path(sys.executable).parent / "cchc").exists()
+    else [str(Path(sys.executable).parent / "cchc")]
+)
 ROWS = 200_000
 
 

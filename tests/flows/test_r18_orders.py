@@ -193,8 +193,10 @@ def test_r18_random_orders(bench: Bench) -> None:
     for _ in range(25):
         with undone(bench.home) as tx:
             for _ in range(40):
-                count = chance.choice((3, 3, 3, 4, 4, 5))
-                files = {n: {code: chance.randrange(3) for code in chance.sample(codes, chance.randint(1, 3))} for n in range(count)}
+                count = chance.choice((3, 3, 3, 3, 4, 5))
+                files = {
+                    n: {code: chance.randrange(3) for code in chance.sample(codes, chance.randint(1, 3))} for n in range(count)
+                }
                 order = list(files)
                 chance.shuffle(order)
                 play(bench, tx, files, order)

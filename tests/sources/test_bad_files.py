@@ -29,7 +29,16 @@ def in_child(path: Path | int, folder: Path, **options: object) -> object:
     out = folder / "out"
     out.mkdir(exist_ok=True)
     return child.parse_in_child(
-        path, **{"display_name": "x", "contracts": s.CONTRACTS, "unit": None, "received_at": s.RECEIVED, "token_key": s.KEY, "out_dir": out, **options}
+        path,
+        **{
+            "display_name": "x",
+            "contracts": s.CONTRACTS,
+            "unit": None,
+            "received_at": s.RECEIVED,
+            "token_key": s.KEY,
+            "out_dir": out,
+            **options,
+        },
     )  # type: ignore[arg-type]
 
 
@@ -47,7 +56,12 @@ def test_r07_every_bad_file_is_refused_or_read(name: str, data: bytes, reasons: 
     assert (result.reason or "ok") in reasons, result.message
     assert result.status == ("ok" if result.reason is None else "rejected")
     if result.reason:
-        assert result.message and result.message.endswith(".") and "\n" not in result.message and unicodedata.is_normalized("NFC", result.message)
+        assert (
+            result.message
+            and result.message.endswith(".")
+            and "\n" not in result.message
+            and unicodedata.is_normalized("NFC", result.message)
+        )
         assert not any(row[9] in result.message or row[10] in result.message for row in s.ROWS)
     else:
         assert result.rows_read == result.rows_ok + result.rows_quarantined
@@ -136,7 +150,16 @@ def test_r10_links_folders_devices_and_pipes(tmp_path: Path) -> None:
         assert in_child(path, tmp_path).reason == "not_a_file"
 
 
-@pytest.mark.parametrize("name", ["a" * 251 + ".csv", unicodedata.normalize("NFD", "Hồ sơ Đại Lãnh.csv"), "x\n;rm -rf y.csv", "'; drop table x;--.csv", "-rf.csv"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a" * 251 + ".csv",
+        unicodedata.normalize("NFD", "Hồ sơ Đại Lãnh.csv"),
+        "x\n;rm -rf y.csv",
+        "'; drop table x;--.csv",
+        "-rf.csv",
+    ],
+)
 def test_r10_names_do_not_matter(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(s.csv_bytes())
@@ -205,7 +228,15 @@ def _mutate(data: bytes, noise: random.Random) -> bytes:
     return bytes(out)
 
 
-SEEDS = [s.csv_bytes(), s.csv_bytes(encoding="utf-16"), s.xlsx_bytes(), s.xls_bytes(), s.ods_bytes(), s.html_bytes(), s.csv_bytes(delimiter=";")]
+SEEDS = [
+    s.csv_bytes(),
+    s.csv_bytes(encoding="utf-16"),
+    s.xlsx_bytes(),
+    s.xls_bytes(),
+    s.ods_bytes(),
+    s.html_bytes(),
+    s.csv_bytes(delimiter=";"),
+]
 
 
 def test_r07_fuzz_in_the_child(tmp_path: Path) -> None:

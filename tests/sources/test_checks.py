@@ -72,7 +72,10 @@ def test_conflicts_go_together_and_repeats_are_accepted(tmp_path: Path) -> None:
     lines = [s.HEADER, s.ROWS[1], base, s.ROWS[1], other, s.ROWS[2], s.ROWS[1]]
     result = s.read(s.csv_bytes(lines), tmp_path)
     assert (result.rows_read, result.rows_ok, result.rows_quarantined, result.rows_repeated) == (6, 4, 2, 2)
-    assert [(entry["row"], entry["rule"], entry["key"]) for entry in result.quarantine] == [(3, "unique", base[0]), (5, "unique", base[0])]
+    assert [(entry["row"], entry["rule"], entry["key"]) for entry in result.quarantine] == [
+        (3, "unique", base[0]),
+        (5, "unique", base[0]),
+    ]
     assert list(s.frame(tmp_path, "marks")["_repeat"]) == [False, False, True, False, False, True]
 
 
@@ -122,7 +125,9 @@ def test_conflicts_and_repeats_by_brute_force() -> None:
 def test_hashes_ignore_column_order_and_empty_columns() -> None:
     a, b = pa.array(["x", None, "đ"]), pa.array([1, 2, None], pa.int64())
     both = hashing.combine([hashing.hash_column("a", a), hashing.hash_column("b", b)], 3)
-    turned = hashing.combine([hashing.hash_column("b", b), hashing.hash_column("c", pa.nulls(3, pa.string())), hashing.hash_column("a", a)], 3)
+    turned = hashing.combine(
+        [hashing.hash_column("b", b), hashing.hash_column("c", pa.nulls(3, pa.string())), hashing.hash_column("a", a)], 3
+    )
     assert list(both) == list(turned)
     swapped = hashing.combine([hashing.hash_column("b", a), hashing.hash_column("a", b)], 3)
     assert not set(both) & set(swapped)
@@ -135,7 +140,9 @@ def test_hashes_are_the_same_in_every_process_and_version() -> None:
         "t = pa.array(['', 'H32.11-230301-0001', 'Đại Lãnh', None, 'x' * 200])\n"
         "print([int(v) for v in h.combine([h.hash_column('dossier_code', t), h.hash_column('fee_amount', pa.array([0.0, 1.5, None, 2, -0.0]))], 5)])"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
     assert json.loads(found.stdout) == FROZEN
 
 

@@ -73,7 +73,12 @@ BROKEN = {
 def test_a_good_contract(tmp_path: Path) -> None:
     contract = s.contract(tmp_path, GOOD)
     assert (contract.source, contract.table.name, contract.unit_headers) == ("he_thong_khac", "dossiers", ("Nơi nhận",))
-    assert contract.columns["channel"].values == {"qua mạng": "online", "online": "online", "tại quầy": "direct", "direct": "direct"}
+    assert contract.columns["channel"].values == {
+        "qua mạng": "online",
+        "online": "online",
+        "tại quầy": "direct",
+        "direct": "direct",
+    }
     assert [check.id for check in contract.checks] == ["unique__dossier_code", "not_before__finished_at__received_at"]
     assert {check.severity for check in contract.checks} == {"quarantine"}
 
@@ -99,7 +104,10 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_new_layout_costs_one_file(tmp_path: Path) -> None:
     """A layout nobody has seen, under a new source name: one YAML file, no code."""
     contract = s.contract(tmp_path, GOOD)
-    rows = [["Số HS", "Nhận lúc", "Xong lúc", "Nơi nhận", "Cách nộp", "Ai nộp"], ["A-1", "1/3/2023 8:00", "2/3/2023 9:00", "Đại Lãnh", "Qua mạng", "Mẫu"]]
+    rows = [
+        ["Số HS", "Nhận lúc", "Xong lúc", "Nơi nhận", "Cách nộp", "Ai nộp"],
+        ["A-1", "1/3/2023 8:00", "2/3/2023 9:00", "Đại Lãnh", "Qua mạng", "Mẫu"],
+    ]
     result = s.read(s.csv_bytes(rows, delimiter=";"), tmp_path, contracts=[contract])
     assert (result.status, result.source, result.rows_ok) == ("ok", "he_thong_khac", 1)
 

@@ -108,7 +108,15 @@ def test_tcvn3_repairs_small_letters(tmp_path: Path) -> None:
 
 def test_row_numbers_are_lines_of_the_file(tmp_path: Path) -> None:
     """Title lines, blank lines and line breaks inside quotes do not shift the numbers."""
-    lines = [["DANH SÁCH HỒ SƠ"], [""], s.HEADER, s.ROWS[0], [], [*s.ROWS[1][:1], "Chứng thực\nbản sao", *s.ROWS[1][2:]], s.ROWS[2]]
+    lines = [
+        ["DANH SÁCH HỒ SƠ"],
+        [""],
+        s.HEADER,
+        s.ROWS[0],
+        [],
+        [*s.ROWS[1][:1], "Chứng thực\nbản sao", *s.ROWS[1][2:]],
+        s.ROWS[2],
+    ]
     assert s.read(s.csv_bytes(lines), tmp_path).header_row == 3
     assert list(s.frame(tmp_path)["_row"]) == [4, 6, 8]
     s.read(s.xlsx_bytes([["DANH SÁCH HỒ SƠ"], [], s.HEADER, s.ROWS[0], [], s.ROWS[1], s.ROWS[2]]), tmp_path)

@@ -9,7 +9,13 @@ import pytest
 
 from tests.sources import samples as s
 
-TITLE = [["CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM"], ["Độc lập - Tự do - Hạnh phúc"], ["DANH SÁCH HỒ SƠ"], ["Từ ngày 01/03/2023 đến ngày 31/03/2023"], []]
+TITLE = [
+    ["CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM"],
+    ["Độc lập - Tự do - Hạnh phúc"],
+    ["DANH SÁCH HỒ SƠ"],
+    ["Từ ngày 01/03/2023 đến ngày 31/03/2023"],
+    [],
+]
 FOOTER = [
     ["", "Tổng cộng: 3"], ["Tổng số hồ sơ", "", "", "3"], [], ["", "", "", "", "", "", "", "", "Đại Lãnh, ngày 01 tháng 4 năm 2023"],
     ["", "NGƯỜI LẬP BIỂU", "", "", "", "", "", "", "KT. CHỦ TỊCH"], ["", "(Ký, ghi rõ họ tên)"], ["", "Trần Văn Mẫu", "", "", "", "", "", "", "Lê Thị Mẫu"],
@@ -24,7 +30,18 @@ def with_ordinal(rows: list[list[str]]) -> list[list[str]]:
 def test_titles_sections_totals_and_footers_are_not_rows(make: object, tmp_path: Path) -> None:
     table = with_ordinal(s.ROWS)
     numbering = [f"({n})" for n in range(1, 15)]
-    lines = [*TITLE, table[0], numbering, ["I", "Cấp xã"], table[1], table[2], ["II", "Lĩnh vực hộ tịch"], table[0], table[3], *FOOTER]
+    lines = [
+        *TITLE,
+        table[0],
+        numbering,
+        ["I", "Cấp xã"],
+        table[1],
+        table[2],
+        ["II", "Lĩnh vực hộ tịch"],
+        table[0],
+        table[3],
+        *FOOTER,
+    ]
     lines = [[str(cell) for cell in line] + [""] * (14 - len(line)) for line in lines]
     result = s.read(make(lines), tmp_path)  # type: ignore[operator]
     assert (result.status, result.rows_read, result.rows_ok) == ("ok", 3, 3), result.quarantine
@@ -100,7 +117,12 @@ def test_each_contract_recognises_its_own_header(name: str, tmp_path: Path) -> N
     assert (result.status, result.contract, result.rows_read) == ("ok", name, 0), result.message
 
 
-REQUIRED = [(name, column.name) for name, c in s.BY_NAME.items() for column in c.columns.values() if column.required and not column.from_title]
+REQUIRED = [
+    (name, column.name)
+    for name, c in s.BY_NAME.items()
+    for column in c.columns.values()
+    if column.required and not column.from_title
+]
 
 
 @pytest.mark.parametrize(("name", "column"), REQUIRED)
@@ -121,7 +143,7 @@ def test_drift_is_reported(tmp_path: Path) -> None:
     assert "Cán bộ xử lý hiện tại" in result.drift["missing"]
     assert "Ngày hẹn trả" in result.drift["reordered"]
     assert result.drift["duplicate"] == ["Ngày hẹn trả"]
-    assert list(s.frame(tmp_path)["due_at"])[0] is not None
+    assert next(iter(s.frame(tmp_path)["due_at"])) is not None
 
 
 def test_internal_deadline_is_not_the_due_date(tmp_path: Path) -> None:
@@ -130,9 +152,7 @@ def test_internal_deadline_is_not_the_due_date(tmp_path: Path) -> None:
     assert rows["internal_due_at"][0] < rows["due_at"][0] and rows["internal_due_at"][1] is None
 
 
-@pytest.mark.parametrize(
-    "header", ["SỐ HỒ SƠ (*)", "  số  hồ sơ ", "Số hồ\nsơ", "Số hồ sơ:", "Số hồ sơ (1)", "Số hồ sơ\u200b"]
-)
+@pytest.mark.parametrize("header", ["SỐ HỒ SƠ (*)", "  số  hồ sơ ", "Số hồ\nsơ", "Số hồ sơ:", "Số hồ sơ (1)", "Số hồ sơ\u200b"])
 def test_header_spelling_does_not_matter(header: str, tmp_path: Path) -> None:
     result = s.read(s.csv_bytes([[header, *s.HEADER[1:]], *s.ROWS]), tmp_path)
     assert (result.contract, result.rows_ok) == ("one_stop", 3)
@@ -157,6 +177,20 @@ def test_unit_from_title_option_and_override(tmp_path: Path) -> None:
 def test_unit_follows_the_day(tmp_path: Path) -> None:
     """Code 22504 is Vạn Thọ until 30/6/2025 and the new Đại Lãnh from 1/7/2025; so is the name Đại Lãnh."""
     header = ["Số hồ sơ", "Ngày tiếp nhận", "Ngày hẹn trả", "Cơ quan/đơn vị"]
-    rows = [["A-1", "30/06/2025", "", "22504"], ["A-2", "01/07/2025", "", "22504"], ["A-3", "30/06/2025", "", "Xã Đại Lãnh"], ["A-4", "01/07/2025", "", "Xã Đại Lãnh"]]
+    rows = [
+        ["A-1", "30/06/2025", "", "22504"],
+        ["A-2", "01/07/2025", "", "22504"],
+        ["A-3", "30/06/2025", "", "Xã Đại Lãnh"],
+        ["A-4", "01/07/2025", "", "Xã Đại Lãnh"],
+    ]
     s.read(s.csv_bytes([header, *rows]), tmp_path, received_at=dt.datetime(2025, 8, 1, tzinfo=dt.UTC))
     assert list(s.frame(tmp_path)["unit_code"]) == ["22504", "22504-2025", "22492", "22504-2025"]
+
+
+def test_short_rows_are_read_but_a_cut_last_line_is_not(tmp_path: Path) -> None:
+    """Spreadsheets drop trailing empty cells; a file that ends in the middle of a line lost something."""
+    text = s.csv_text([s.HEADER, *s.ROWS])
+    short = text.replace(",Trần Mẫu,Đang xử lý", "")
+    assert s.read(short.encode(), tmp_path).rows_ok == 3
+    result = s.read(text.rstrip()[:-30].encode(), tmp_path)
+    assert (result.rows_read, result.rows_ok, result.quarantine[0]["rule"]) == (3, 2, "unreadable")

@@ -116,7 +116,9 @@ def test_r21_zones_and_end_of_day(tmp_path: Path) -> None:
 
 
 def test_r21_offsets_of_other_zones() -> None:
-    noon = np.array([dt.datetime(2023, 7, 1, 12).timestamp(), dt.datetime(2023, 1, 1, 12).timestamp()]).astype(np.int64) * 1_000_000
+    noon = (
+        np.array([dt.datetime(2023, 7, 1, 12).timestamp(), dt.datetime(2023, 1, 1, 12).timestamp()]).astype(np.int64) * 1_000_000
+    )
     assert list(utc_offset(noon, "Europe/Berlin") // 3_600_000_000) == [2, 1]
     assert list(utc_offset(noon, "Asia/Ho_Chi_Minh") // 3_600_000_000) == [7, 7]
     assert utc_offset(np.array([-500_000_000_000_000], np.int64), "Asia/Ho_Chi_Minh")[0] // 3_600_000_000 == 8
@@ -173,7 +175,9 @@ def test_percent_and_decimal_columns(tmp_path: Path) -> None:
         assert result.status == "ok", result.message
         return list(s.frame(tmp_path)[{"Tỷ lệ": "value", "Điểm": "points"}[column]])
 
-    assert values("Tỷ lệ", ["12,34%", "12.34 %", "0,1234", 0.5, "-", ""]) == pytest.approx([0.1234, 0.1234, 0.1234, 0.5, None, None])
+    assert values("Tỷ lệ", ["12,34%", "12.34 %", "0,1234", 0.5, "-", ""]) == pytest.approx(
+        [0.1234, 0.1234, 0.1234, 0.5, None, None]
+    )
     assert values("Tỷ lệ", ["98,5", 100, 0.5]) == pytest.approx([0.985, 1.0, 0.005])
     assert values("Điểm", ["85,125", "9,5", 8, "mười"]) == pytest.approx([85.125, 9.5, 8.0, None])
 
@@ -232,7 +236,9 @@ def test_r22_legacy_tables_round_trip() -> None:
 
     assert from_tcvn3("".join(_TCVN3)) == "".join(_TCVN3.values())
     assert len(set(_TCVN3.values())) == len(_TCVN3) == 74
-    assert from_vni("Ñaïi Laõnh, xaõ Vaïn Thoï, huyeän Vaïn Ninh, ngöôøi daân") == "Đại Lãnh, xã Vạn Thọ, huyện Vạn Ninh, người dân"
+    assert (
+        from_vni("Ñaïi Laõnh, xaõ Vaïn Thoï, huyeän Vaïn Ninh, ngöôøi daân") == "Đại Lãnh, xã Vạn Thọ, huyện Vạn Ninh, người dân"
+    )
     marked = {value for value in _VNI.values()}
     assert {ch for ch in "áàảãạăắằẳẵặâấầẩẫậéèẻẽẹêếềểễệíìỉĩịóòỏõọôốồổỗộơớờởỡợúùủũụưứừửữựýỳỷỹỵđ"} <= marked
 
@@ -250,4 +256,6 @@ def test_r22_foreign_names_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_header_folding() -> None:
-    assert fold_header("Phí / lệ phí (*)") == fold_header("PHÍ/LỆ PHÍ") and fold_header("Hạn xử lý") != fold_header("Ngày hẹn trả")
+    assert fold_header("Phí / lệ phí (*)") == fold_header("PHÍ/LỆ PHÍ") and fold_header("Hạn xử lý") != fold_header(
+        "Ngày hẹn trả"
+    )

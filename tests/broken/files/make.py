@@ -117,9 +117,31 @@ def bombs() -> Iterator[Case]:
     yield "members on top of each other", bytes(overlap), bomb
     ods = s.ods_bytes()
     content = zipfile.ZipFile(io.BytesIO(ods)).read("content.xml")
-    yield "ods cell repeated a million times", s.edit_zip(ods, {"content.xml": content.replace(b"<table:table-cell ", b'<table:table-cell table:number-columns-repeated="1000000" ', 1)}), bomb
-    yield "ods row repeated a million times", s.edit_zip(ods, {"content.xml": content.replace(b"<table:table-row>", b'<table:table-row table:number-rows-repeated="1000000">', 1)}), bomb
-    yield "html with a huge span", b"<table>" + b"<tr><td colspan=65000 rowspan=65000>x</td></tr>" * 400 + b"</table>", {"too_large", "unknown_layout"}
+    yield (
+        "ods cell repeated a million times",
+        s.edit_zip(
+            ods,
+            {
+                "content.xml": content.replace(
+                    b"<table:table-cell ", b'<table:table-cell table:number-columns-repeated="1000000" ', 1
+                )
+            },
+        ),
+        bomb,
+    )
+    yield (
+        "ods row repeated a million times",
+        s.edit_zip(
+            ods,
+            {"content.xml": content.replace(b"<table:table-row>", b'<table:table-row table:number-rows-repeated="1000000">', 1)},
+        ),
+        bomb,
+    )
+    yield (
+        "html with a huge span",
+        b"<table>" + b"<tr><td colspan=65000 rowspan=65000>x</td></tr>" * 400 + b"</table>",
+        {"too_large", "unknown_layout"},
+    )
     yield "html tower of tables", b"<table><tr><td>" * 5000 + b"x", {"malformed", "unknown_layout", "empty"}
     yield "html tower of tags", b"<html><table><tr><td>" + b"<div>" * 100_000 + b"x", {"malformed", "unknown_layout", "empty"}
     yield "csv with 20,000 columns", b";".join(b"x" for _ in range(20_000)) + b"\n", {"unknown_layout", "too_large"}
@@ -130,7 +152,14 @@ def bombs() -> Iterator[Case]:
 def dangerous() -> Iterator[Case]:
     """R9: DOCTYPE and entities, links outside, macros, embedded objects, encryption."""
     base, ods = s.xlsx_bytes(), s.ods_bytes()
-    for part in ("xl/workbook.xml", "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/styles.xml", "_rels/.rels", "[Content_Types].xml"):
+    for part in (
+        "xl/workbook.xml",
+        "xl/worksheets/sheet1.xml",
+        "xl/sharedStrings.xml",
+        "xl/styles.xml",
+        "_rels/.rels",
+        "[Content_Types].xml",
+    ):
         content = zipfile.ZipFile(io.BytesIO(base)).read(part).partition(b"?>")[2]
         for name, prolog in (("entity", ENTITY), ("external", XXE)):
             yield f"{name} in {part}", s.edit_zip(base, {part: prolog + content}), {"doctype"}
@@ -138,8 +167,25 @@ def dangerous() -> Iterator[Case]:
         yield f"entity in utf-16 in {part}", s.edit_zip(base, {part: wide}), {"doctype"}
     content = zipfile.ZipFile(io.BytesIO(ods)).read("content.xml").partition(b"?>")[2]
     yield "ods entity", s.edit_zip(ods, {"content.xml": ENTITY + content}), {"doctype"}
-    yield "ods dde", s.edit_zip(ods, {"content.xml": content.replace(b"<table:table ", b'<office:dde-source office:name="x"/><table:table ', 1)}), {"external_links"}
-    yield "ods linked table", s.edit_zip(ods, {"content.xml": content.replace(b"<table:table-row>", b'<table:table-source xlink:href="file:///etc/passwd"/><table:table-row>', 1)}), {"external_links"}
+    yield (
+        "ods dde",
+        s.edit_zip(
+            ods, {"content.xml": content.replace(b"<table:table ", b'<office:dde-source office:name="x"/><table:table ', 1)}
+        ),
+        {"external_links"},
+    )
+    yield (
+        "ods linked table",
+        s.edit_zip(
+            ods,
+            {
+                "content.xml": content.replace(
+                    b"<table:table-row>", b'<table:table-source xlink:href="file:///etc/passwd"/><table:table-row>', 1
+                )
+            },
+        ),
+        {"external_links"},
+    )
     yield "ods macro", s.edit_zip(ods, {"Basic/Standard/Module1.xml": b"<a/>"}), {"macros"}
     yield "ods script", s.edit_zip(ods, {"Scripts/python/x.py": b"x"}), {"macros"}
     yield "ods object", s.edit_zip(ods, {"Object 1/content.xml": b"<a/>"}), {"embedded_objects"}
@@ -150,10 +196,24 @@ def dangerous() -> Iterator[Case]:
         "../../evil.xml": "malformed", "/etc/passwd": "malformed", "xl/..\\..\\x.xml": "ok", "C:/x.xml": "malformed",
     }.items():  # fmt: skip
         yield f"xlsx with {name}", s.edit_zip(base, {name: b"<a/>"}), {reason, "malformed"} if reason == "ok" else {reason}
-    relation = b'<Relationships xmlns="x"><Relationship Id="r9" Type="http://x/%s" Target="%s" TargetMode="External"/></Relationships>'
-    for kind, target in ((b"externalLinkPath", b"file:///etc/passwd"), (b"image", b"http://127.0.0.1:9/x.png"), (b"attachedTemplate", b"\\\\host\\share")):
-        yield f"relation to {kind.decode()}", s.edit_zip(base, {"xl/worksheets/_rels/sheet1.xml.rels": relation % (kind, target)}), {"external_links"}
-    yield "plain hyperlink", s.edit_zip(base, {"xl/worksheets/_rels/sheet1.xml.rels": relation % (b"hyperlink", b"https://example.org")}), {"ok"}
+    relation = (
+        b'<Relationships xmlns="x"><Relationship Id="r9" Type="http://x/%s" Target="%s" TargetMode="External"/></Relationships>'
+    )
+    for kind, target in (
+        (b"externalLinkPath", b"file:///etc/passwd"),
+        (b"image", b"http://127.0.0.1:9/x.png"),
+        (b"attachedTemplate", b"\\\\host\\share"),
+    ):
+        yield (
+            f"relation to {kind.decode()}",
+            s.edit_zip(base, {"xl/worksheets/_rels/sheet1.xml.rels": relation % (kind, target)}),
+            {"external_links"},
+        )
+    yield (
+        "plain hyperlink",
+        s.edit_zip(base, {"xl/worksheets/_rels/sheet1.xml.rels": relation % (b"hyperlink", b"https://example.org")}),
+        {"ok"},
+    )
     locked = bytearray(base)
     at = locked.find(b"PK\x01\x02")
     locked[at + 8] |= 1
@@ -167,9 +227,17 @@ def dangerous() -> Iterator[Case]:
     xls[start + 20 : start + 24] = b"\x2f\x00\x36\x00"
     yield "xls password", bytes(xls), {"encrypted"}
     for tag in ("object", "embed", "iframe", "applet"):
-        yield f"html {tag}", s.html_text().replace("<table", f"<{tag} data='file:///etc/passwd'></{tag}><table", 1).encode(), {"embedded_objects"}
+        yield (
+            f"html {tag}",
+            s.html_text().replace("<table", f"<{tag} data='file:///etc/passwd'></{tag}><table", 1).encode(),
+            {"embedded_objects"},
+        )
     yield "html entity", b"<!DOCTYPE html [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>" + s.html_text().encode(), {"doctype"}
-    yield "html script and image", s.html_text().replace("<table", "<script>1</script><img src='http://127.0.0.1:9/x'><table", 1).encode(), {"ok"}
+    yield (
+        "html script and image",
+        s.html_text().replace("<table", "<script>1</script><img src='http://127.0.0.1:9/x'><table", 1).encode(),
+        {"ok"},
+    )
 
 
 def _ole(names: dict[str, int]) -> bytes:
