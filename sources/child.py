@@ -8,6 +8,7 @@ answers over a pipe. The file is handed over as an open descriptor, so its name 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import datetime as dt
 import json
@@ -83,6 +84,8 @@ class Nursery:
         if self.owner == os.getpid():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(2)
+        else:
+            self.process.returncode = 0  # another process's child: not ours to wait for
 
 
 _nursery: Nursery | None = None
@@ -95,8 +98,10 @@ def nursery() -> Nursery:
     with _start:
         if _nursery is None or not _nursery.alive():
             if _nursery is not None:
-                _nursery.control.close()
+                atexit.unregister(_nursery.close)
+                _nursery.close()
             _nursery = Nursery()
+            atexit.register(_nursery.close)
         return _nursery
 
 
@@ -218,7 +223,7 @@ class _NoPandas:
 def _serve(control: socket.socket) -> None:
     """Fork a supervisor for every request until the parent goes away."""
     sys.meta_path.insert(0, _NoPandas())
-    import sources.sniff  # noqa: F401  preload
+    import sources.worker  # noqa: F401  preload
 
     _warm()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -273,6 +278,8 @@ _known: dict[str, Any] = {}
 
 def _supervise(request: dict[str, Any], answer_fd: int, file: int) -> None:
     """Fork the worker, wait for it within its time, pass its answer on or say how it ended."""
+    from sources.worker import run
+
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     reader, writer = os.pipe()
     worker = os.fork()
@@ -282,7 +289,7 @@ def _supervise(request: dict[str, Any], answer_fd: int, file: int) -> None:
             os.close(reader)
             os.close(answer_fd)
             _limit(request)
-            text = _work(request, file).encode()
+            text = run(request, file, _known).encode()
             view = memoryview(text)
             while view:
                 view = view[os.write(writer, view) :]
@@ -366,37 +373,6 @@ def _refuse(event: str, _: tuple[Any, ...]) -> None:
     """Audit hook: a reader opens no socket and starts no program."""
     if event.startswith(("socket.", "subprocess.", "os.exec", "os.posix_spawn", "os.system", "os.fork", "ftplib.", "urllib.")):
         raise PermissionError(event)
-
-
-def _work(request: dict[str, Any], file: int) -> str:
-    """Parse the file and return the account as JSON."""
-    from sources.contract import load_contract
-    from sources.parse import parse_file
-
-    if request["task"] == "sniff":
-        return _sniff(request, file)
-    contracts = [
-        _known.get(digest) or load_contract(path) for path, digest in zip(request["contracts"], request["digests"], strict=True)
-    ]
-    extra = request["units_extra"]
-    result = parse_file(
-        Path(f"/dev/fd/{file}"), display_name=request["name"], contracts=contracts, unit=request["unit"],
-        received_at=dt.datetime.fromisoformat(request["received_at"]), token_key=bytes.fromhex(request["key"]),
-        out_dir=Path(request["out"]), units_extra=Path(extra) if extra else None,
-    )  # fmt: skip
-    return result.to_json()
-
-
-def _sniff(request: dict[str, Any], file: int) -> str:
-    """Draft a contract and return the findings as JSON."""
-    from sources.sniff import draft_yaml, sniff
-    from sources.tabular.reject import Rejected
-
-    try:
-        found = sniff(Path(f"/dev/fd/{file}"), request["name"], Path(request["out"]))
-    except Rejected as exc:
-        return json.dumps({"status": "rejected", "reason": exc.reason, "message": exc.message})
-    return json.dumps({"status": "ok", **found, "draft": draft_yaml(found, request["draft"])})
 
 
 if __name__ == "__main__":

@@ -13,26 +13,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from sources.canonical import APPLICANT, DOSSIER_STATUS, TABLES, TYPES, Table
+from sources.contract_checks import IMPLICIT_RULES, RULES, Check, build_check, texts_of
 from sources.contract_yaml import ContractError, Mapping, read_mapping
 from sources.tabular.text import clean, fold, fold_header
 
-__all__ = ["Check", "Column", "Contract", "ContractError", "builtin_contracts", "load_contract"]
+__all__ = ["IMPLICIT_RULES", "RULES", "Check", "Column", "Contract", "ContractError", "builtin_contracts", "load_contract"]
 
-SEVERITIES: Final = ("warn", "quarantine", "reject_file")
-#: Rules a contract may name → the keys each needs and may have (besides rule, severity, label).
-RULES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    "unique": (("columns",), ()),
-    "not_before": (("column", "other"), ()),
-    "not_after_received": (("column",), ()),
-    "not_more_than": (("column", "other"), ()),
-    "sum_of": (("column", "columns"), ()),
-    "range": (("column",), ("min", "max")),
-    "pattern": (("column", "pattern"), ()),
-    "not_null": (("column",), ()),
-    "not_null_if": (("column", "other"), ("in", "not_in")),
-    "null_if": (("column", "other"), ("in", "not_in")),
-}
-IMPLICIT_RULES: Final = ("missing", "unreadable", "not_in_codes", "unknown_unit")
 _FAMILIES: Final = (
     {"text", "code"}, {"date", "datetime"}, {"integer", "decimal", "percent"}, {"boolean"},
 )  # fmt: skip
@@ -73,24 +59,6 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Check:
-    """One check of a contract. `id` is stable: the rule and its columns."""
-
-    id: str
-    rule: str
-    columns: tuple[str, ...]
-    severity: str = "quarantine"
-    other: str | None = None
-    params: dict[str, Any] = field(default_factory=dict)
-    label: str = ""
-
-    @property
-    def column(self) -> str:
-        """The canonical column the check is about (the first one)."""
-        return self.columns[0]
-
-
-@dataclass(frozen=True)
 class Contract:
     """A loaded contract. `unit_headers`/`unit_code` say where the commune comes from."""
 
@@ -127,15 +95,6 @@ class Contract:
         for header in self.unit_headers:
             index.setdefault(fold_header(header), "unit_code")
         return index
-
-
-def _texts(value: Any, where: Mapping, key: str) -> tuple[str, ...]:
-    """Return a text or list of texts as a tuple of clean texts."""
-    items = value if isinstance(value, list) else [value]
-    texts = tuple(clean(str(item)) for item in items if item is not None and not isinstance(item, (dict, list)))
-    if not texts or len(texts) != len(items) or not all(texts):
-        raise where.error(key, f'«{key}» phải là một danh sách chữ, ví dụ ["Số hồ sơ"]')
-    return texts
 
 
 def _type_of(name: str, spec: Mapping, canonical: str, has_values: bool) -> str:
@@ -183,7 +142,7 @@ def _values(name: str, spec: Mapping, canonical: str) -> dict[str, Any] | None:
     table: dict[str, Any] = {}
     for key in raw:
         target = _typed_value(key, canonical, spec)
-        texts = list(_texts(raw[key], raw, key)) if raw[key] not in (None, []) else []
+        texts = list(texts_of(raw[key], raw, key)) if raw[key] not in (None, []) else []
         if isinstance(target, str) or (isinstance(target, (int, float)) and not isinstance(target, bool)):
             texts.append(f"{target:g}" if isinstance(target, float) else str(target))
         for text in texts:
@@ -214,7 +173,7 @@ def _column(name: str, spec: Any, table: Table, owner: Mapping) -> Column:
         raise spec.error("from_title", "«from_title» chỉ nhận year, month hoặc date")
     if "headers" not in spec and from_title is None:
         raise owner.error(name, f"cột {name} thiếu «headers»: ghi tiêu đề cột như trong tệp")
-    headers = _texts(spec["headers"], spec, "headers") if "headers" in spec else ()
+    headers = texts_of(spec["headers"], spec, "headers") if "headers" in spec else ()
     values = None if personal else _values(name, spec, canonical)
     keep_unknown = False
     if table.name == "dossiers" and name == "status":
@@ -237,69 +196,9 @@ def _column(name: str, spec: Any, table: Table, owner: Mapping) -> Column:
     return Column(
         name, headers, kind, canonical, spec.boolean("required"), personal, values,
         None if otherwise == "null" else otherwise, keep_unknown,
-        _texts(spec["formats"], spec, "formats") if "formats" in spec else (),
+        texts_of(spec["formats"], spec, "formats") if "formats" in spec else (),
         from_title, scale, spec.get("decimal"), str(spec.get("label") or (headers[0] if headers else name)),
     )  # fmt: skip
-
-
-def _check(spec: Any, columns: dict[str, Column], table: Table, owner: Mapping) -> Check:
-    """Build one check from its YAML mapping."""
-    if not isinstance(spec, Mapping):
-        raise owner.error("checks", "mỗi phép kiểm tra phải có dạng {rule: ..., column: ...}")
-    rule = spec.get("rule")
-    if rule not in RULES:
-        raise spec.error("rule", f"không có phép kiểm tra «{rule}»; dùng một trong: {', '.join(RULES)}")
-    need, may = RULES[rule]
-    spec.only(("rule", "severity", "label", *need, *may))
-    for key in need:
-        if key not in spec:
-            raise spec.error("rule", f"phép kiểm tra {rule} thiếu «{key}»")
-    severity = spec.get("severity", "quarantine")
-    if severity not in SEVERITIES:
-        raise spec.error("severity", f"mức «{severity}» không có; dùng một trong: {', '.join(SEVERITIES)}")
-    subject = [str(spec["column"])] if "column" in spec else []
-    listed = list(_texts(spec["columns"], spec, "columns")) if "columns" in spec else []
-    other = str(spec["other"]) if "other" in spec else None
-    for name in [*subject, *listed, *([other] if other else [])]:
-        known = (name in columns and columns[name].kept) or (name == "unit_code" and table.has_unit)
-        if not known:
-            raise spec.error("rule", f"phép kiểm tra {rule} nhắc cột {name} mà hợp đồng không có trong «columns»")
-    params = {key: spec[key] for key in ("min", "max", "pattern") if key in spec}
-    for key in ("in", "not_in"):
-        if key in spec:
-            params[key] = list(_texts(spec[key], spec, key))
-    if rule in ("not_null_if", "null_if") and not {"in", "not_in"} & set(params):
-        raise spec.error("rule", f"phép kiểm tra {rule} cần «in» hoặc «not_in»")
-    for key in ("min", "max"):
-        if key in params and not isinstance(params[key], (int, float)):
-            raise spec.error(key, f"«{key}» phải là số")
-    if rule == "range" and not params:
-        raise spec.error("rule", "phép kiểm tra range cần «min» hoặc «max»")
-    if rule == "pattern":
-        try:
-            re.compile(str(params["pattern"]))
-        except re.error as exc:
-            raise spec.error("pattern", f"biểu thức «{params['pattern']}» không hợp lệ: {exc.msg}") from None
-        params["pattern"] = str(params["pattern"])
-        if re.search(r"\(\?[=!<P(]|\\[1-9]", params["pattern"]):
-            raise spec.error("pattern", "biểu thức không dùng được phép nhìn trước/sau và tham chiếu ngược")
-    named = tuple(subject + listed)
-    _require_types(rule, named, other, columns, spec)
-    label = str(spec.get("label") or "")
-    return Check("__".join((rule, *named, *([other] if other else []))), rule, named, severity, other, params, label)
-
-
-def _require_types(rule: str, named: tuple[str, ...], other: str | None, columns: dict[str, Column], spec: Mapping) -> None:
-    """Refuse a check on columns of the wrong kind (a range of texts, a date order of numbers)."""
-    wanted = {
-        "not_before": {"date", "datetime"}, "not_after_received": {"date", "datetime"},
-        "not_more_than": {"integer", "decimal", "percent"}, "sum_of": {"integer", "decimal", "percent"},
-        "range": {"integer", "decimal", "percent"}, "pattern": {"text", "code"},
-    }.get(rule)  # fmt: skip
-    for name in (*named, *([other] if other and rule in ("not_before", "not_more_than") else [])):
-        kind = columns[name].canonical_type if name in columns else "text"
-        if wanted and kind not in wanted:
-            raise spec.error("rule", f"phép kiểm tra {rule} không dùng được cho cột {name} (kiểu {kind})")
 
 
 def _unit(top: Mapping, table: Table) -> tuple[tuple[str, ...], str | None]:
@@ -315,7 +214,7 @@ def _unit(top: Mapping, table: Table) -> tuple[tuple[str, ...], str | None]:
     headers: tuple[str, ...] = ()
     for key in ("column", "columns"):
         if key in spec:
-            headers += _texts(spec[key], spec, key)
+            headers += texts_of(spec[key], spec, key)
     code = spec.get("code")
     if bool(headers) == (code is not None):
         raise top.error("unit", "«unit» cần đúng một trong hai: column hoặc code")
@@ -367,17 +266,18 @@ def load_contract(path: str | Path) -> Contract:
     checks = top.get("checks") or []
     if not isinstance(checks, list):
         raise top.error("checks", "«checks» phải là một danh sách")
-    built = [_check(item, columns, table, top) for item in checks]
+    kinds = {name: column.canonical_type for name, column in columns.items() if column.kept}
+    built = [build_check(item, kinds, table, top) for item in checks]
     for name, column in columns.items():
         if isinstance(raw[name], Mapping) and "pattern" in raw[name] and column.kept:
             spec = raw[name].child({"rule": "pattern", "column": name, "pattern": raw[name]["pattern"]})
-            built.append(_check(spec, columns, table, top))
+            built.append(build_check(spec, kinds, table, top))
     zone = str(top.get("timezone", "Asia/Ho_Chi_Minh"))
     try:
         zoneinfo.ZoneInfo(zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise top.error("timezone", f"không có múi giờ «{zone}»; dùng Asia/Ho_Chi_Minh") from None
-    ignore = _texts(top["ignore_rows"], top, "ignore_rows") if top.get("ignore_rows") else ()
+    ignore = texts_of(top["ignore_rows"], top, "ignore_rows") if top.get("ignore_rows") else ()
     for key in ("sheet", "encoding", "delimiter", "label", "grain", "notes"):
         if key in top and not isinstance(top[key], str):
             raise top.error(key, f"«{key}» phải là chữ")

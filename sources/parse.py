@@ -168,8 +168,6 @@ def _parse(
     )  # fmt: skip
     read = _read_sheets(book, best, cleaner, rows, register, received_at)
     counts = rows.finish()
-    if not rows.plan:
-        counts.update(rows_read=0)
     result = ParseResult(
         "ok", None, None, **known, **counts, columns=rows.columns, drift=_drift(contract, header),
         title={

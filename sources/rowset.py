@@ -24,7 +24,7 @@ from sources import hashing
 from sources.canonical import APPLICANT, APPLICANT_TOKEN
 from sources.contract import Column, Contract
 from sources.officer_review.reader import with_year
-from sources.result import MAX_QUARANTINE
+from sources.rowfiles import RowFiles
 from sources.tabular.cells import Cells, as_text, blank, buffers, lengths, take
 from sources.tabular.convert import Context, Converted, convert, encode, null_type, text_values
 from sources.tabular.dates import DAY
@@ -40,7 +40,6 @@ _DATED: Final = {
     "officer_reviews": ("month",), "tasks": ("due_on", "assigned_on", "done_on"),
     "initiatives": ("submitted_on", "recognised_on"),
 }  # fmt: skip
-_CODE: Final = r"^[0-9A-Za-z][0-9A-Za-z./_-]{0,63}$"
 
 
 class UnitResolver:
@@ -300,14 +299,7 @@ class RowSet:
     def finish(self) -> dict[str, Any]:
         """Compare rows with each other, write marks, flags and quarantine. Returns counts for the account."""
         if self.writer is None:
-            return {
-                "rows_read": 0,
-                "rows_ok": 0,
-                "rows_quarantined": 0,
-                "rows_repeated": 0,
-                "quarantine": [],
-                "quarantine_total": 0,
-            }
+            return {}
         self.writer.close()
         count = self.count
         sizes = [len(part) for part in self.row_numbers]
@@ -328,95 +320,17 @@ class RowSet:
         key = keys.get(self.contract.table.key, row_hash)
         again = check_rules.repeats(key, row_hash, ~bad)
         rows = np.concatenate(self.row_numbers)
-        self._write_marks(rows, sizes, ~bad, again, key, row_hash)
-        self._write_flags(rows, sizes, fails)
-        entries, total = self._write_quarantine(rows, sizes, fails)
+        files = RowFiles(self.out_dir, self.plan, rows, sizes, self.sheets)
+        files.write_marks(~bad, again, key, row_hash)
+        files.write_flags(fails)
+        named = [n for n in self.contract.table.key if n in self.columns and n not in ("unit_code", "year", "month", "officer")]
+        entries, total = files.write_quarantine(fails, named[-1] if named else None)
         self.failed = {name: len(found) for name, found in fails.items()}
         self.first_failed = {name: int(rows[found[0]]) for name, found in fails.items() if len(found)}
         return {
             "rows_read": count, "rows_ok": int(count - bad.sum()), "rows_quarantined": int(bad.sum()),
             "rows_repeated": int(again.sum()), "quarantine": entries, "quarantine_total": total,
         }  # fmt: skip
-
-    def _write_marks(self, rows: Any, sizes: list[int], ok: Mask, again: Mask, key: Any, row_hash: Any) -> None:
-        table = pa.table({"_row": rows, "_ok": ok, "_repeat": again, "_key_hash": key, "_row_hash": row_hash})
-        _write_split(table, sizes, self.out_dir / "marks.arrow")
-
-    def _write_flags(self, rows: Any, sizes: list[int], fails: dict[str, npt.NDArray[np.int64]]) -> None:
-        columns: dict[str, Any] = {"_row": rows}
-        for planned in self.plan:
-            fine = np.ones(len(rows), np.bool_)
-            fine[fails[planned.id]] = False
-            columns[planned.id] = pa.array(fine)
-        _write_split(pa.table(columns), sizes, self.out_dir / "flags.arrow")
-
-    def _write_quarantine(
-        self, rows: Any, sizes: list[int], fails: dict[str, npt.NDArray[np.int64]]
-    ) -> tuple[list[dict[str, Any]], int]:
-        """Write every (row, failed check) pair in row order; return the first ones and their number."""
-        blocking = [planned for planned in self.plan if planned.severity == "quarantine"]
-        positions = np.concatenate([fails[p.id] for p in blocking]) if blocking else np.zeros(0, np.int64)
-        which = np.concatenate([np.full(len(fails[p.id]), n) for n, p in enumerate(blocking)]) if blocking else positions
-        order = np.lexsort((which, positions))
-        positions, which = positions[order], which[order]
-        keys = self._key_texts(np.unique(positions), sizes)
-        starts = np.array([start for start, _ in self.sheets])
-        sheet = np.searchsorted(starts, positions, side="right") - 1
-        names = [name for _, name in self.sheets]
-        kinds = {
-            "missing": "empty",
-            "unreadable": "unreadable",
-            "not_in_codes": "unlisted",
-            "unknown_unit": "unlisted",
-        }
-        table = pa.table({
-            "row": pa.array(rows[positions], pa.int32()),
-            "column": pa.array([p.header for p in blocking], pa.string()).take(pa.array(which)),
-            "rule": pa.array([p.rule for p in blocking], pa.string()).take(pa.array(which)),
-            "key": keys.take(pa.array(np.searchsorted(np.unique(positions), positions))),
-            "value_kind": pa.array([kinds.get(p.rule, "value") for p in blocking], pa.string()).take(pa.array(which)),
-            "check": pa.array([p.id for p in blocking], pa.string()).take(pa.array(which)),
-            "sheet": pa.array(names, pa.string()).take(pa.array(sheet)),
-        })  # fmt: skip
-        _write_split(table, [len(table)] if len(table) else [], self.out_dir / "quarantine.arrow")
-        return table.slice(0, MAX_QUARANTINE).to_pylist(), len(table)
-
-    def _key_texts(self, positions: npt.NDArray[np.int64], sizes: list[int]) -> pa.Array:
-        """Return the key of each row as a text: its code, masked unless it looks like one."""
-        name = next(
-            (
-                n
-                for n in reversed(self.contract.table.key)
-                if n in self.columns and n not in ("unit_code", "year", "month", "officer")
-            ),
-            None,
-        )
-        if name is None or not len(positions):
-            return pa.nulls(len(positions), pa.string())
-        parts: list[pa.Array] = []
-        with pa.memory_map(str(self.out_dir / "rows.arrow")) as source:
-            reader = pa.ipc.open_file(source)
-            start = 0
-            for n, size in enumerate(sizes):
-                inside = positions[np.searchsorted(positions, start) : np.searchsorted(positions, start + size)] - start
-                if len(inside):
-                    parts.append(reader.get_batch(n).column(name).take(pa.array(inside)))
-                start += size
-            keys = pa.concat_arrays(parts)
-            looks = pc.and_(pc.match_substring_regex(keys, _CODE), pc.match_substring_regex(keys, "[0-9]"))
-            private = pc.match_substring_regex(keys, r"^(\+?84|0)?[0-9]{9,12}$")
-            return pc.if_else(pc.and_(looks, pc.invert(private)), keys, pc.if_else(pc.is_valid(keys), "***", None))
-
-
-def _write_split(table: pa.Table, sizes: list[int], path: Path) -> None:
-    """Write a table as record batches of the given lengths."""
-    table = table.combine_chunks()
-    with pa.ipc.new_file(str(path), table.schema) as writer:
-        start = 0
-        for size in sizes:
-            for batch in table.slice(start, size).to_batches():
-                writer.write_batch(batch)
-            start += size
 
 
 def _labels(cells: Cells, roman: bool = False) -> Mask:

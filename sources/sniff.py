@@ -26,7 +26,8 @@ from sources.tabular.text import fold, fold_header, strip_marks
 SAMPLE: Final = 400
 NEAR: Final = 0.74
 _PERSONAL: Final = (
-    (APPLICANT, r"chu ho so|nguoi nop|ho (va )?ten|ten (cong dan|nguoi|khach)|nguoi (de nghi|yeu cau|dung ten|tra loi|dan)|cong dan|khach hang"),
+    (APPLICANT, r"chu ho so|nguoi nop|ho (va )?ten|ten (cong dan|nguoi|khach)|cong dan|khach hang"
+     r"|nguoi (de nghi|yeu cau|dung ten|tra loi|dan)"),
     ("phone", r"dien thoai|\bsdt\b|di dong|phone"), ("email", r"e-?mail|thu dien tu"),
     ("identity", r"cccd|cmnd|can cuoc|chung minh|dinh danh|ma so thue|so giay to"),
     ("address", r"dia chi|noi o|thuong tru|tam tru"), ("birth", r"ngay sinh|nam sinh"),
@@ -34,11 +35,13 @@ _PERSONAL: Final = (
 _UNIT: Final = r"don vi|co quan|ubnd|noi (?:tiep nhan|giai quyet|xu ly)|\bxa\b|phuong"
 #: Words by which people name the columns of a dossier list, for headers that no contract lists. Tried in this order.
 _HINTS: Final = (
-    ("supplement_count", r"so lan.*bo sung"), ("supplement_requested_at", r"bo sung"), ("due_at", r"hen|han tra|han.*ket qua|den han"),
+    ("supplement_count", r"so lan.*bo sung"), ("supplement_requested_at", r"bo sung"),
+    ("due_at", r"hen|han tra|han.*ket qua|den han"),
     ("internal_due_at", r"han (?:xu ly|noi bo|giai quyet)"), ("received_at", r"tiep nhan|\bnhan\b"),
     ("finished_at", r"ket thuc|\bxong\b|hoan thanh|co ket qua"), ("returned_at", r"ngay tra|tra ket qua|tra kq|giao tra"),
     ("submitted_at", r"\bnop\b|dang ky"), ("procedure_code", r"ma.*(?:thu tuc|tthc)"),
-    ("dossier_code", r"(?:\bma\b|\bso\b).*(?:ho so|\bhs\b|bien nhan)"), ("procedure_name", r"thu tuc|tthc"), ("field_name", r"linh vuc"),
+    ("dossier_code", r"(?:\bma\b|\bso\b).*(?:ho so|\bhs\b|bien nhan)"), ("procedure_name", r"thu tuc|tthc"),
+    ("field_name", r"linh vuc"),
     ("status", r"trang thai|tinh trang"), ("channel", r"hinh thuc|kenh|cach (?:nop|thuc)"),
     ("officer", r"can bo|cong chuc|nguoi (?:xu ly|thu ly|giai quyet)"), ("department", r"phong|bo phan"),
     ("paid_online", r"thanh toan"), ("fee_amount", r"\bphi\b|so tien"), ("unit_code", _UNIT),
@@ -319,13 +322,14 @@ def draft_yaml(found: dict[str, Any], name: str = "new_layout") -> str:
     def quote(text: str) -> str:
         return json.dumps(text, ensure_ascii=False)
 
+    others = ", ".join(name for name in TABLES if name != found["table"])
     lines = [
         "# Bản nháp do «cchc contract sniff» soạn. Mọi dòng đều là phỏng đoán: đọc lại, sửa, rồi nạp với --contract.",
         f"# Tệp {found['format']}" + (f", bảng mã {found['encoding']}" if found["encoding"] else "")
         + (f", trang {quote(found['sheet'])}" if found["sheet"] else "")
         + f", dòng tiêu đề {found['header_row']}" + (f" ({found['header_depth']} dòng gộp)" if found["header_depth"] > 1 else ""),
         f"contract: {name}", f"source: {name}          # tên nguồn dữ liệu, đặt theo ý bạn",
-        f"table: {found['table']}          # đoán theo các tiêu đề; các bảng khác: {', '.join(t for t in TABLES if t != found['table'])}",
+        f"table: {found['table']}          # đoán theo các tiêu đề; các bảng khác: {others}",
         f"grain: {TABLES[found['table']].grain}",
     ]  # fmt: skip
     if TABLES[found["table"]].has_unit:

@@ -76,7 +76,8 @@ def _item(tx: Any, scored: Scored, unit_id: str, line: dict[str, Any]) -> dict[s
         "sources": [
             {"dossier": row["dossier_code"], "file": row["file"], "sha256": row["sha256"], "row": row["row"],
              "officer": row["officer"], "department": row["department"], "due_at": stamp(row["due_at"]),
-             "finished_at": stamp(row["finished_at"]), "lost": float(share)}
+             "finished_at": stamp(row["finished_at"]), "lost": float(share), "source": row["source"],
+             "file_received_at": stamp(row["file_received_at"]), "file_received_by": row["file_received_by"]}
             for row, share in zip(behind, shares, strict=True)
         ],
         "declared": _declared(tx, scored, unit_id, line["code"]) if not line["measure"] else None,

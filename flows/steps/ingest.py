@@ -78,9 +78,9 @@ def candidates(home: Home, given: str | None) -> tuple[Contract, ...]:
             known[contract.name] = contract
         if given is None:
             return tuple(known.values())
-        if given in known and not Path(given).exists():
+        if given in known and not os.path.isfile(given):
             return (known[given],)
-        if not Path(given).is_file():
+        if not os.path.isfile(given):
             raise UserError(
                 "no_contract",
                 f"Không có tệp hợp đồng «{given}»; các hợp đồng sẵn có: {', '.join(sorted(known))}.",
@@ -94,10 +94,14 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
     """Return the files meant: a folder stands for every file in it, oldest first. Raises: UserError for a missing path."""
     found: list[Path] = []
     for path in paths:
-        if path.is_dir() and not path.is_symlink():
-            inside = [p for p in path.rglob("*") if not p.name.startswith((".", "~$")) and not p.is_dir()]
-            found.extend(sorted(inside, key=lambda p: (p.lstat().st_mtime_ns, os.fsencode(p))))
-        elif path.is_symlink() or path.exists():
+        try:
+            is_folder, is_link = path.is_dir(), path.is_symlink()
+        except OSError:  # a name too long to exist
+            is_folder = is_link = False
+        if is_folder and not is_link:
+            inside = [p for p in path.rglob("*") if not _hidden(p.relative_to(path)) and not p.is_dir()]
+            found.extend(sorted(inside, key=lambda p: (_modified_ns(p), os.fsencode(p))))
+        elif is_link or os.path.exists(path):
             found.append(path)
         else:
             raise UserError(
@@ -105,6 +109,18 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
                 f"Không có tệp hoặc thư mục «{snapshot.shown_name(path)}»; hãy kiểm tra đường dẫn.",
             )
     return list(dict.fromkeys(found))
+
+
+def _hidden(inside: Path) -> bool:
+    """Whether a path below a folder is hidden, lies in a hidden folder, or is the lock file of an open workbook."""
+    return any(part.startswith((".", "~$")) for part in inside.parts)
+
+
+def _modified_ns(path: Path) -> int:
+    try:
+        return path.lstat().st_mtime_ns
+    except OSError:  # gone meanwhile; taking it says so
+        return 0
 
 
 @contextmanager

@@ -62,7 +62,10 @@ def take_inbox(home: Home, advance: Advance | None = None) -> list[FileResult]:
     fresh: list[Path] = []
     with home.database.begin() as tx:
         for path in files_of([home.inbox]):
-            status = path.lstat()
+            try:
+                status = path.lstat()
+            except FileNotFoundError:  # moved away since the folder was listed
+                continue
             known = ledger.seen_unchanged(tx, str(path.absolute()), status.st_size, status.st_mtime_ns)
             if known is None or known["state"] == "received":
                 fresh.append(path)

@@ -33,6 +33,8 @@ def export(home: Home, sha256: str, target: Path) -> dict[str, Any]:
         raise UserError("bad_target", f"Tệp đích «{target}» phải có đuôi .xlsx.")
     if target.exists():
         raise UserError("exists", f"Tệp «{target}» đã có; hãy chọn tên khác.")
+    if not target.absolute().parent.is_dir():
+        raise UserError("bad_target", f"Không có thư mục «{target.absolute().parent}»; hãy tạo trước.")
     with home.database.begin() as tx:
         entries = ledger.quarantine_rows(tx, sha256=sha256, limit=100_000)
         loads = tx.rows(

@@ -14,19 +14,23 @@ from typing import Final
 from sources.tabular.text import fold, fold_header
 
 _TOTAL: Final = re.compile(
-    r"(?:tổng|tổng cộng|tổng số|cộng|tổng số hồ sơ|cộng dồn|lũy kế|luỹ kế|toàn (?:xã|huyện|tỉnh|phường|thị xã|thành phố))\s*[:.]?\s*\d*\Z"
+    r"(?:tổng|tổng cộng|tổng số|cộng|tổng số hồ sơ|cộng dồn|lũy kế|luỹ kế|toàn (?:xã|huyện|tỉnh|phường|thị xã|thành phố))"
+    r"\s*[:.]?\s*\d*\Z"
 )
 _TOTAL_START: Final = re.compile(r"(?:tổng cộng|tổng số|cộng|cộng trang|cộng mục|total|grand total)\b")
 _ROMAN: Final = re.compile(r"[ivxlc]{1,6}\s*[.)]?\Z")
 _LETTER: Final = re.compile(r"[a-zđ]\s*[.)]?\Z")
 _SECTION: Final = re.compile(r"(?:[ivxlc]{1,6}|[a-zđ]|phần\s+\S+|mục\s+\S+)\s*[.):\-]\s*\D|(?:[ivxlc]{1,6})\s+[^\W\d]{2}")
 _FOOT: Final = re.compile(
-    r"(?:người (?:lập|báo cáo|tổng hợp|ký|kiểm tra|phụ trách)|lập (?:biểu|bảng)|thủ trưởng|kt\.|tm\.|tl\.|q\.|chủ tịch|phó chủ tịch|kế toán"
-    r"|văn phòng|công chức (?:lập|tổng hợp)|\(?ký[ ,]|\(đã ký\)|ghi chú\s*[:.]|nơi nhận|xác nhận của|ngày in|thời gian in|người in|nguồn\s*:"
+    r"(?:người (?:lập|báo cáo|tổng hợp|ký|kiểm tra|phụ trách)|lập (?:biểu|bảng)|thủ trưởng"
+    r"|kt\.|tm\.|tl\.|q\.|chủ tịch|phó chủ tịch|kế toán"
+    r"|văn phòng|công chức (?:lập|tổng hợp)|\(?ký[ ,]|\(đã ký\)|ghi chú\s*[:.]"
+    r"|nơi nhận|xác nhận của|ngày in|thời gian in|người in|nguồn\s*:"
     r"|ngày \S{1,4} tháng \S{1,4} năm|[^\d,]{2,40}, ngày \S{1,4} tháng|tổng số bản ghi|số bản ghi|trang \d+)"
 )
 _TITLE: Final = re.compile(
-    r"(?:cộng ho[àa] xã hội|độc lập\s*-|danh sách|bảng tổng hợp|báo cáo|biểu (?:số|mẫu)|từ ngày|ủy ban nhân dân|uỷ ban nhân dân|ubnd |sep=)"
+    r"(?:cộng ho[àa] xã hội|độc lập\s*-|danh sách|bảng tổng hợp|báo cáo|biểu (?:số|mẫu)|từ ngày"
+    r"|ủy ban nhân dân|uỷ ban nhân dân|ubnd |sep=)"
 )
 _NUMBERING: Final = re.compile(r"\(?(\d{1,2}|[a-zđ]{1,2})\)?(?:\s*=.*)?\Z")
 

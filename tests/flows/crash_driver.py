@@ -22,7 +22,6 @@ from tests.flows import kit
 def main(folder: Path) -> None:
     """Serve until stdin ends."""
     import pandas  # noqa: F401
-    import pyarrow.csv
     import sqlalchemy.dialects.postgresql.psycopg2  # noqa: F401
 
     import warehouse.ledger

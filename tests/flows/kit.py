@@ -60,6 +60,8 @@ def dossier(code: str, version: int = 0, unit: str = "22492") -> dict[str, str]:
 class QuickGate:
     """Judges by the reader's counts, at once and in this process."""
 
+    pid = 1
+
     def __init__(self) -> None:
         self.asked: list[GateRequest] = []
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flows.steps.home import Home, UserError
-from flows.steps.ingest import Request, candidates, files_of, ingest_file
+from flows.steps.ingest import Request, candidates, files_of, ingest_file, ingest_files
 from sources.quality import GateError, Verdict
 from tests.flows import kit
 
@@ -104,3 +104,36 @@ def test_work_folder_is_empty_afterwards(clean: Home, export: Path, tmp_path: Pa
         )
         kit.load(clean, other, gate, kit.day(0))
     assert list(clean.work.iterdir()) == []
+
+
+class Failing(kit.QuickGate):
+    """Fails in a way nobody expects at the second file."""
+
+    def result(self, ticket: int) -> Verdict:
+        if ticket:
+            raise ZeroDivisionError
+        return super().result(ticket)
+
+
+def test_the_same_content_several_times_in_one_go(clean: Home, export: Path, tmp_path: Path) -> None:
+    other = kit.write_csv(tmp_path / "other.csv", [kit.dossier("H32.22492-0007", 1)])
+    copies = [export, tmp_path / "1.csv", other, tmp_path / "2.csv", tmp_path / "3.csv"]
+    for copy in (copies[1], copies[3], copies[4]):
+        copy.write_bytes(export.read_bytes())
+    request = Request(candidates(clean, "one_stop"), None, kit.day(0))
+    results = ingest_files(clean, [(path, request) for path in copies], kit.QuickGate())
+    assert [result.status for result in results] == ["loaded", "duplicate", "loaded", "duplicate", "duplicate"]
+    assert tables(clean) == {"loads": 2, "dossiers_facts": 4, "quarantine": 0}
+
+
+def test_a_failure_lets_go_of_the_file_read_ahead(clean: Home, tmp_path: Path) -> None:
+    paths = [kit.write_csv(tmp_path / f"{n}.csv", [kit.dossier(f"H32.22492-{n:04d}", 1)]) for n in range(4)]
+    wanted = [(path, Request(candidates(clean, "one_stop"), None, kit.day(0))) for path in paths]
+    with pytest.raises(ZeroDivisionError):
+        ingest_files(clean, wanted, Failing())
+    with clean.database.begin() as tx:
+        assert tx.scalar("select count(*) from pg_locks where locktype = 'advisory'") == 0
+    assert tables(clean)["loads"] == 1
+    assert list(clean.work.iterdir()) == []
+    again = ingest_files(clean, wanted, kit.QuickGate())
+    assert [result.status for result in again] == ["duplicate", "loaded", "loaded", "loaded"]

@@ -10,11 +10,16 @@ select
     l.sha256,
     l.source,
     a.display_name as file,
+    a.received_at as file_received_at,
+    a.received_by as file_received_by,
     j.row_no as row
 from judged as j
 inner join loads as l on j.load_id = l.load_id
 left join lateral (
-    select s.display_name
+    select
+        s.display_name,
+        s.received_at,
+        s.received_by
     from arrivals as s
     where s.sha256 = l.sha256
     order by s.arrival_id

@@ -3,7 +3,7 @@ with told as (
     select
         d.source,
         d.unit_code,
-        max(d.received_at at time zone 'Asia/Ho_Chi_Minh')::date as last_day
+        (max(d.received_at) at time zone 'Asia/Ho_Chi_Minh')::date as last_day
     from dossiers_facts as d
     where d.known_to = 'infinity' and d.received_at <= %(as_of)s
     group by d.source, d.unit_code

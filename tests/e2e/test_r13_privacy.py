@@ -1,0 +1,185 @@
+"""R13: what people wrote about applicants exists in the kept files and nowhere else, wherever in a file they wrote it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.kit import HEADER, Answer, Cchc, dossier, write_csv, write_xlsx
+
+# All invented. Every name and address holds a word that no text of the program holds.
+NAMES = [f"{family} Zyntrax{n:02d} {given}" for n, (family, given) in enumerate(zip("Vương Tạ Quách Lã Âu".split() * 3, "Mơ Vắng Ảo".split() * 5, strict=True))]
+PHONES = [f"09417530{n:02d}" for n in range(12)]
+IDS = [f"0561994170{n:02d}" for n in range(12)]
+ADDRESSES = [f"{n + 1} hẻm Quarvox{n:02d}, thôn Mù Sương" for n in range(11)]
+CANARIES = NAMES + PHONES + IDS + ADDRESSES
+WORDS = ("zyntrax", "quarvox", "09417530", "0561994170")
+WIDE = [*HEADER, "Địa chỉ", "Số CMND/CCCD", "Người nộp", "Email", "Trích yếu", "Trạng thái", "Lệ phí", "Số lần bổ sung"]
+
+
+def test_r13_fifty_canaries() -> None:
+    assert len(set(CANARIES)) == 50
+
+
+def _personal(number: int) -> list[str]:
+    """Return the cells after HEADER's first seven: name, phone, address, id, submitter, e-mail, summary, status, fee, count."""
+    name, phone = NAMES[number % 15], PHONES[number % 12]
+    where, identity = ADDRESSES[number % 11], IDS[number % 12]
+    return [name, phone, where, identity, NAMES[(number + 7) % 15], f"zyntrax{number:02d}@mau.vn", f"Đơn của {name}, {identity}, {where}", "", "0", "0"]
+
+
+def _line(number: int, **cells: str) -> list[str]:
+    return [*dossier(number, code=f"KIN-{number:04d}", **cells)[:7], *_personal(number)]
+
+
+def _misplaced() -> list[list[str]]:
+    """Return lines with a canary in every column where it does not belong."""
+    lines = []
+    for at, heading in enumerate(WIDE):
+        for kind, group in enumerate((NAMES, PHONES, IDS, ADDRESSES)):
+            if heading in ("Ngày tiếp nhận", "Ngày hẹn trả", "Ngày kết thúc xử lý", "Cơ quan/đơn vị", "Hình thức nộp", "Lệ phí", "Số lần bổ sung"):
+                line = _line(100 + at * 4 + kind)
+                line[at] = group[at % len(group)]
+                lines.append(line)
+    for n, canary in enumerate([*NAMES[:5], *ADDRESSES[:4]]):  # in the column of codes
+        line = _line(300 + n)
+        line[0] = canary
+        lines.append(line)
+    for n, canary in enumerate([*PHONES[:4], *IDS[:4]]):  # a number in the column of codes, in a row that is wrong anyway
+        line = _line(320 + n, **{"Ngày tiếp nhận": NAMES[n]})
+        line[0] = canary
+        lines.append(line)
+    shifted = _line(340)
+    lines.append([*shifted[:3], *shifted[7:], *shifted[3:7]])  # a row whose cells slipped to the left
+    return lines
+
+
+@pytest.fixture(scope="module")
+def told(cchc: Cchc, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Everything a home says after loading files full of canaries, by place."""
+    folder, temporary = tmp_path_factory.mktemp("kin"), tmp_path_factory.mktemp("tam")
+    temporary.chmod(0o777)
+    write_csv(folder / "sach.csv", [_line(n) for n in range(20)], WIDE)
+    write_csv(folder / "lech.csv", [*(_line(n) for n in range(20, 140)), *_misplaced()], WIDE)
+    write_xlsx(folder / "lech.xlsx", [*(_line(n) for n in range(20, 139)), *_misplaced()], WIDE, sheet="Hồ sơ")
+    signed = [["UBND XÃ ĐẠI LÃNH"], ["DANH SÁCH HỒ SƠ"], WIDE, *(_line(n) for n in range(500, 510)), [], ["Người lập biểu"], [NAMES[3]], [PHONES[5]]]
+    write_csv(folder / "chu-ky.csv", signed[1:], signed[0])
+    survey = ["Mã phiếu", "Đơn vị", "Ngày khảo sát", "Tiếp cận dịch vụ", "Thủ tục hành chính", "Công chức", "Kết quả", "Góp ý, phản ánh", "Ý kiến khác", "Họ và tên", "Điện thoại", "Địa chỉ"]  # fmt: skip
+    forms = [[f"PKS-{n:04d}", "22492", "05/03/2023", "5", "4", "4", "5", "3", f"{NAMES[n % 15]} gọi {PHONES[n % 12]} chưa hài lòng", NAMES[n % 15], PHONES[n % 12], ADDRESSES[n % 11]] for n in range(60)]  # fmt: skip
+    wrong = [[NAMES[0], "22492", "05/03/2023", "5"], ["PKS-9001", NAMES[1], "05/03/2023", "5"], ["PKS-9002", "22492", ADDRESSES[2], "5"], ["PKS-9003", "22492", "05/03/2023", NAMES[3]], [IDS[4], "22492", NAMES[4], "5"]]  # fmt: skip
+    write_csv(folder / "phieu.csv", [*forms, *wrong], survey)
+    write_xlsx(folder / "la.xlsx", [[NAMES[n % 15], PHONES[n % 12], ADDRESSES[n % 11], IDS[n % 12], "01/03/2023"] for n in range(30)], ["Cột A", "Cột B", "Cột C", "Cột D", "Ngày"])  # fmt: skip
+    (folder / "hong.csv").write_bytes(("\n".join(CANARIES)).encode("utf-16-le")[:-1])
+    (folder / "vo.xlsx").write_bytes((folder / "lech.xlsx").read_bytes()[:4000])
+    env = {"TMPDIR": str(temporary)}
+    said: dict[str, Answer] = {}
+    said["ingest"] = cchc("ingest", folder, "--json", env=env)
+    said["ingest for people"] = cchc("ingest", folder, env=env)
+    shutil.copy(folder / "sach.csv", cchc.home / "inbox" / f"{NAMES[11]} {IDS[3]}.csv")
+    shutil.copy(folder / "lech.csv", cchc.home / "inbox" / "lech-lan-hai.csv")
+    with (cchc.home / "inbox" / "lech-lan-hai.csv").open("a", encoding="utf-8") as more:
+        more.write(",".join(_line(900)) + "\n")
+    said["nightly"] = cchc("nightly", "--json", env=env)
+    said["nightly for people"] = cchc("nightly", env=env)
+    for words in (
+        ("quarantine", "list", "--all", "--json"), ("quarantine", "list"), ("measures", "--year", 2023, "--json"), ("score", "--year", 2023, "--json"),
+        ("explain", "--commune", "22492", "--year", 2023, "--json"), ("explain", "--commune", "22492", "--year", 2023),
+    ):  # fmt: skip
+        said[" ".join(map(str, words))] = cchc(*words, env=env)
+    for name in ("sach.csv", "lech.xlsx", "phieu.csv", "la.xlsx"):
+        said[f"sniff {name}"] = cchc("contract", "sniff", folder / name, "--json", env=env)
+    yield {"said": said, "temporary": temporary, "folder": folder}
+
+
+def _hits(text: str) -> list[str]:
+    plain = unicodedata.normalize("NFC", text).lower()
+    found = [word for word in WORDS if word in plain]
+    squeezed = plain.replace("\\u00a0", "").replace(" ", "")
+    return found + [word for word in WORDS if word not in found and word in squeezed]
+
+
+def _show(text: str) -> str:
+    lower = text.lower()
+    for word in WORDS:
+        if (at := lower.find(word)) >= 0:
+            return text[max(0, at - 150) : at + 60]
+    return ""
+
+
+def test_r13_the_files_were_really_read(told: dict[str, Any], cchc: Cchc) -> None:
+    files = {Path(file["path"]).name: file for file in told["said"]["ingest"].json["files"]}
+    assert {name: file["status"] for name, file in files.items()} == {
+        "sach.csv": "loaded", "lech.csv": "loaded", "lech.xlsx": "loaded", "chu-ky.csv": "loaded", "phieu.csv": "loaded",
+        "la.xlsx": "rejected", "hong.csv": "rejected", "vo.xlsx": "rejected",
+    }  # fmt: skip
+    assert files["lech.csv"]["rows_quarantined"] >= 30 and files["phieu.csv"]["rows_quarantined"] >= 3
+    tokens = cchc.query("select count(distinct applicant_token), min(length(applicant_token)) from dossiers_facts")
+    assert tokens == [(15, 32)]
+
+
+def test_r13_nothing_is_said_on_any_screen(told: dict[str, Any]) -> None:
+    for words, answer in told["said"].items():
+        for stream, text in (("stdout", answer.out), ("stderr", answer.err)):
+            shown = text
+            if words.startswith("nightly") or words.startswith("quarantine") or words == "explain --commune 22492 --year 2023 --json":
+                # A file is named as the person named it.
+                shown = unicodedata.normalize("NFC", text).replace(f"{NAMES[11]} {IDS[3]}.csv", "")
+            assert not _hits(shown), (words, stream, _show(shown))
+
+
+def test_r13_nothing_in_the_home_but_the_kept_files(told: dict[str, Any], cchc: Cchc) -> None:
+    leaks = {}
+    for folder, names, files in os.walk(cchc.home):
+        names[:] = [name for name in names if Path(folder, name) not in (cchc.home / "snapshots", cchc.home / "inbox", cchc.home / "pgdata")]
+        for name in files:
+            path = Path(folder, name)
+            if path.is_file() and not path.is_symlink():
+                text = path.read_bytes().decode("utf-8", "replace")
+                if _hits(str(path)) or _hits(text) or _hits(json.dumps(text).encode().decode("unicode_escape", "replace")):
+                    leaks[str(path.relative_to(cchc.home))] = _show(text)
+    assert not leaks
+    assert not list((cchc.home / "work").iterdir())
+
+
+def test_r13_nothing_left_in_the_temporary_folder(told: dict[str, Any]) -> None:
+    left = [path for path in told["temporary"].rglob("*") if path.is_file() and _hits(path.read_bytes().decode("utf-8", "replace"))]
+    assert not left
+
+
+def test_r13_nothing_in_any_table(told: dict[str, Any], cchc: Cchc) -> None:
+    leaks = {}
+    tables = cchc.query("select schemaname, tablename from pg_tables where schemaname not in ('pg_catalog', 'information_schema')")
+    assert len(tables) > 15
+    for schema, table in tables:
+        for (text,) in cchc.query(f'select t::text from "{schema}"."{table}" as t'):
+            if table == "arrivals":  # holds the file's name and place, as the person gave them
+                text = text.replace(f"{NAMES[11]} {IDS[3]}.csv", "")
+            if _hits(text):
+                leaks.setdefault(table, _show(text))
+    assert not leaks
+
+
+def test_r13_nothing_in_the_database_s_own_files(told: dict[str, Any], cchc: Cchc) -> None:
+    """Not even in a page that a rolled-back statement left, in the write-ahead log (which has everything), or in the server's log."""
+    from warehouse import place
+
+    where = place.known(cchc.home)
+    assert where is not None
+    searched = 0
+    for path in Path(where.data).rglob("*"):
+        if path.is_file():
+            text = path.read_bytes().lower()
+            name = f"{NAMES[11]} {IDS[3]}.csv".encode().lower()
+            text = text.replace(name, b"")
+            searched += len(text)
+            for word in WORDS:
+                at = text.find(word.encode())
+                assert at < 0, (path, text[max(0, at - 80) : at + 40])
+    assert searched > 1_000_000
