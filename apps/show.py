@@ -41,9 +41,12 @@ def progress(title: str, quiet: bool) -> Iterator[Callable[[str, int, int], None
 
 
 def _escape(text: object) -> str:
+    """Return a text of unknown origin as it may be printed: no markup, no command to the terminal."""
     from rich.markup import escape
 
-    return escape(str(text)) if text not in (None, "") else "–"
+    if text in (None, ""):
+        return "–"
+    return escape("".join(char if char.isprintable() else "\ufffd" for char in str(text)))
 
 
 def _when(text: str) -> str:

@@ -61,7 +61,6 @@ def meaning(text: str) -> str:
 
 def _statement(tx: Transaction, text: str, table: str | None) -> str:
     if "{recount}" in text:
-        marts.procedures_known(tx, None)
         current = "select * from dossiers_facts where known_to = 'infinity'"
         return text.replace("{recount}", marts.body(current, "d.finished_at is not null"))
     return text.replace("{facts}", f"{table}_facts")

@@ -178,18 +178,47 @@ def add_quarantine(tx: Transaction, entries: Iterable[Mapping[str, Any]]) -> Non
     tx.copy_in("quarantine", QUARANTINE_COLUMNS, pa.BufferReader(sink.getvalue()))
 
 
-def supersede_quarantine(tx: Transaction, table: str, source: str, load_id: int, now: datetime) -> int:
-    """Close open entries of keys that this load brought in good order: the corrected export has arrived."""
-    return tx.execute(
+def supersede_quarantine(
+    tx: Transaction, table: str, source: str, load_id: int, known_from: datetime, accepted: Any, now: datetime
+) -> int:
+    """Close the entries whose corrected row has arrived, in whichever order the files came. Returns how many.
+
+    accepted: key hashes of the load's accepted rows (array). An entry of an older or equal time is closed when its key is among
+    them; an entry of this load when a file known later has spoken of its key in good order already.
+    """
+    import numpy as np
+
+    waiting = tx.rows(
+        """
+        select q.quarantine_id, q.key_hash
+        from quarantine as q
+        inner join loads as l on l.load_id = q.load_id
+        where
+            q.state = 'open' and q.target_table = %(table)s and q.source = %(source)s and q.key_hash is not null
+            and q.load_id <> %(load_id)s and l.known_from <= %(known_from)s
+        """,
+        {"table": table, "source": source, "load_id": load_id, "known_from": known_from},
+    )
+    hashes = np.array([row["key_hash"] for row in waiting], np.int64)
+    mended = [row["quarantine_id"] for row, found in zip(waiting, np.isin(hashes, accepted), strict=True) if found]
+    closed = tx.execute(
+        """
+        update quarantine
+        set state = 'superseded', closed_by = %(load_id)s, closed_at = %(now)s
+        where quarantine_id = any(%(ids)s)
+        """,
+        {"ids": mended, "load_id": load_id, "now": now},
+    )
+    return closed + tx.execute(
         f"""
         update quarantine as q
-        set state = 'superseded', closed_by = %(load_id)s, closed_at = %(now)s
+        set state = 'superseded', closed_by = f.load_id, closed_at = %(now)s
         from {table}_facts as f
         where
-            f.added_by = %(load_id)s and f.key_hash = q.key_hash and q.state = 'open'
-            and q.target_table = %(table)s and q.source = %(source)s and q.load_id <> %(load_id)s
+            q.load_id = %(load_id)s and q.state = 'open' and f.key_hash = q.key_hash and f.source = q.source
+            and f.known_from > %(known_from)s and f.known_to > f.known_from
         """,
-        {"load_id": load_id, "table": table, "source": source, "now": now},
+        {"load_id": load_id, "known_from": known_from, "now": now},
     )
 
 

@@ -32,21 +32,21 @@ _OPEN: Final = """
     )
 """
 _OPEN_ALONE: Final = "select * from dossiers_facts where finished_at is null and known_to = 'infinity'"
-_TOUCHED: Final = """
-    select f.* from dossiers_facts as f
-    where f.key_hash in (
-        select n.key_hash from dossiers_facts as n where n.added_by > %(applied)s
-        union
-        select n.key_hash from dossiers_facts as n where n.closed_by > %(applied)s
-    )
+_TOUCHED_KEYS: Final = """
+    select n.key_hash from dossiers_facts as n where n.added_by > %(applied)s
+    union
+    select n.key_hash from dossiers_facts as n where n.closed_by > %(applied)s
 """
+_TOUCHED: Final = f"select f.* from dossiers_facts as f where f.key_hash in ({_TOUCHED_KEYS})"
 _AFTER: Final = _TOUCHED + " and f.known_to = 'infinity'"
 _BEFORE: Final = _TOUCHED + " and f.added_by <= %(applied)s and (f.known_to = 'infinity' or f.closed_by > %(applied)s)"
 
 
 def judged(scope: str, condition: str = "true") -> str:
     """Return the beginning of a statement over the judged dossiers of a scope of versions (all texts are ours)."""
-    return sql_text("marts/dossiers_judged.sql").replace("{scope}", scope).replace("{filter}", condition)
+    known = "f.known_from <= %(known_at)s and f.known_to > %(known_at)s" if scope == _KNOWN else "f.known_to = 'infinity'"
+    text = sql_text("marts/dossiers_judged.sql").replace("{procedures}", known)
+    return text.replace("{scope}", scope).replace("{filter}", condition)
 
 
 def body(scope: str, condition: str = "true") -> str:
@@ -75,7 +75,6 @@ def evidence(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return the dossiers that count against a measure of one unit, worst first (see BEHIND for the measures)."""
     behind = BEHIND[measure].replace("{late}", f"j.is_{definition}_late").replace("{open_counts}", _PENDING[definition])
-    procedures_known(tx, known_at)
     scope = _CURRENT if known_at is None else _KNOWN
     return tx.rows(
         judged(scope, "d.unit_code = %(unit_code)s") + sql_text("marts/dossier_evidence.sql").replace("{behind}", behind),
@@ -83,35 +82,13 @@ def evidence(
     )
 
 
-def procedures_known(tx: Transaction, known_at: datetime | None) -> int:
-    """Lay out the list of procedures as known at a moment in the temporary table the counting body reads.
-
-    Returns the latest load that speaks of procedures (0: none).
-    """
-    tx.execute(
-        """
-        create temporary table if not exists procedures_known
-        (procedure_code text primary key, max_working_days integer) on commit drop
-        """
-    )
-    tx.execute("delete from procedures_known")
-    when = "known_to = 'infinity'" if known_at is None else "known_from <= %(known_at)s and known_to > %(known_at)s"
-    tx.execute(
-        f"""
-        insert into procedures_known (procedure_code, max_working_days)
-        select distinct on (procedure_code) procedure_code, max_working_days
-        from procedures_facts
-        where {when} and max_working_days is not null
-        order by procedure_code, source, known_from desc
-        """,
-        {"known_at": known_at},
-    )
+def _procedures_load(tx: Transaction) -> int:
+    """Return the latest load that speaks of procedures (0: none)."""
     return int(tx.scalar("select coalesce(max(added_by), 0) from procedures_facts") or 0)
 
 
 def counted_from_facts(tx: Transaction, as_of: datetime, known_at: datetime | None) -> Any:
     """Return the counts (part, unit_code, month, counters) from all facts known at `known_at` (None: now)."""
-    procedures_known(tx, known_at)
     scope = _CURRENT if known_at is None else _KNOWN
     return tx.frame(body(scope), {"as_of": as_of, "known_at": known_at})
 
@@ -124,7 +101,7 @@ def refresh(tx: Transaction, now: datetime) -> dict[str, Any]:
     tx.lock("table:dossiers")
     state = tx.one("select * from mart_state where mart = %(mart)s", {"mart": MART})
     newest = int(tx.scalar("select coalesce(max(load_id), 0) from loads where target_table = 'dossiers'") or 0)
-    procedures = procedures_known(tx, None)
+    procedures = _procedures_load(tx)
     calendar = tx.scalar("select version from register_versions where register = 'calendar'") or ""
     applied = int(state["applied_load_id"]) if state else 0
     stale = state is None or state["procedures_load_id"] != procedures or state["calendar_version"] != calendar
@@ -137,6 +114,7 @@ def refresh(tx: Transaction, now: datetime) -> dict[str, Any]:
         tx.execute(f"delete from {MART}")
         _add(tx, body(_CURRENT, "d.finished_at is not null"), forever, "+")
     else:
+        changed = int(tx.scalar(f"select count(*) from ({_TOUCHED_KEYS}) as touched", forever))
         _add(tx, body(_BEFORE, "d.finished_at is not null"), forever, "-")
         _add(tx, body(_AFTER, "d.finished_at is not null"), forever, "+")
     tx.execute(
@@ -165,7 +143,7 @@ def refresh(tx: Transaction, now: datetime) -> dict[str, Any]:
 
 
 def _sizes(tx: Transaction, applied: int) -> tuple[int, int]:
-    """Return (versions that changed since, accepted rows of all loads as the size of the whole)."""
+    """Return (about how many versions changed since, versions of all loads), to choose between difference and recount."""
     changed = int(
         tx.scalar(
             """

@@ -31,6 +31,7 @@ def listing(home: Home) -> dict[str, Any]:
 
 def draft(path: Path) -> dict[str, Any]:
     """Return a draft contract for an export: {yaml, notes, …} of `sources.sniff`. Raises: UserError."""
+    from flows.steps.ingest import path_text
     from sources.sniff import draft_yaml, sniff
     from sources.tabular.reject import Rejected
 
@@ -38,7 +39,7 @@ def draft(path: Path) -> dict[str, Any]:
     try:
         taken = snapshot.take(path, folder)
         found = sniff(taken.path, taken.name, folder)
-        return {**found, "path": str(path), "yaml": draft_yaml(found)}
+        return {**found, "path": path_text(path), "yaml": draft_yaml(found)}
     except (snapshot.SnapshotError, Rejected) as error:
         code = error.code if isinstance(error, snapshot.SnapshotError) else error.reason
         raise UserError(code, str(error) if isinstance(error, snapshot.SnapshotError) else error.message) from None

@@ -6,9 +6,10 @@ import getpass
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from warehouse.load import Merged, ParsedRows
 
 SHOWN: Final = 1000
+LEFTOVER_S: Final = 6 * 3600
 Progress = Callable[[str, int, int], None]
 
 
@@ -111,6 +113,11 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
+def path_text(path: Path) -> str:
+    """Return a path as text that any database and any JSON can hold: a byte that is no UTF-8 becomes \\xff."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def _hidden(inside: Path) -> bool:
     """Whether a path below a folder is hidden, lies in a hidden folder, or is the lock file of an open workbook."""
     return any(part.startswith((".", "~$")) for part in inside.parts)
@@ -146,6 +153,7 @@ def ingest_files(
 ) -> list[FileResult]:
     """Take files through the chain in their order; the next one is read while the present one is judged and merged."""
     results: list[FileResult] = []
+    _sweep(home)
     with ThreadPoolExecutor(1) as ahead, ExitStack() as cleanup:
         reading = [ahead.submit(_open, home, path, request, gate) for path, request in wanted[:1]]
         for number, (path, _) in enumerate(wanted):
@@ -163,6 +171,16 @@ def ingest_files(
     if any(result.verdict for result in results):
         _build_docs(gate, results)
     return results
+
+
+def _sweep(home: Home) -> None:
+    """Remove what killed processes left behind: no parse lasts as long as LEFTOVER_S."""
+    before = time.time() - LEFTOVER_S
+    snapshot.sweep(home.snapshots, int(before * 1e9))
+    for folder in home.work.glob("tmp*"):
+        with suppress(FileNotFoundError):
+            if folder.stat().st_mtime < before:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _let_go(reading: Future[Opened]) -> None:
@@ -206,7 +224,7 @@ def _open(home: Home, path: Path, request: Request, gate: Gate) -> Opened:
     from warehouse import ledger
 
     moment = now()
-    opened = Opened(FileResult(path=str(path)), ExitStack(), request, request.received_at or moment)
+    opened = Opened(FileResult(path=path_text(path)), ExitStack(), request, request.received_at or moment)
     result = opened.result
     try:
         opened.taken = taken = snapshot.take(path, home.snapshots)
@@ -217,7 +235,7 @@ def _open(home: Home, path: Path, request: Request, gate: Gate) -> Opened:
     reached("snapshot_taken")
     with home.database.begin() as tx:
         row = ledger.record_arrival(
-            tx, sha256=taken.sha256, size=taken.size, suffix=taken.suffix, name=taken.name, location=str(path.absolute()),
+            tx, sha256=taken.sha256, size=taken.size, suffix=taken.suffix, name=taken.name, location=path_text(path.absolute()),
             modified_ns=taken.modified_ns, origin=request.origin, received_by=_user(), received_at=opened.known_from,
             now=moment,
         )  # fmt: skip
@@ -349,7 +367,10 @@ def _commit(
         merged = _merge(home, tx, contract, rows, load_id, known_from) if rows else Merged()
         reached("later_files_heard")
         ledger.add_quarantine(tx, _quarantine(folder, load_id, table, contract.source, rows))
-        ledger.supersede_quarantine(tx, table, contract.source, load_id, now())
+        if rows is not None:
+            ledger.supersede_quarantine(
+                tx, table, contract.source, load_id, known_from, rows.key_hash[rows.ok], now()
+            )
         reached("quarantine_kept")
         counts = {
             "rows_read": parsed.rows_read, "rows_accepted": parsed.rows_ok, "rows_quarantined": parsed.rows_quarantined,

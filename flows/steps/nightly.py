@@ -12,7 +12,7 @@ from typing import Any
 
 from flows.steps.failpoints import reached
 from flows.steps.home import ZONE, Home, code_version, now
-from flows.steps.ingest import FileResult, Request, candidates, files_of, gate_of, ingest_files
+from flows.steps.ingest import FileResult, Request, candidates, files_of, gate_of, ingest_files, path_text
 from flows.steps.measure import question
 from flows.steps.score import digest_of, publish, score_json, score_question
 
@@ -66,7 +66,7 @@ def take_inbox(home: Home, advance: Advance | None = None) -> list[FileResult]:
                 status = path.lstat()
             except FileNotFoundError:  # moved away since the folder was listed
                 continue
-            known = ledger.seen_unchanged(tx, str(path.absolute()), status.st_size, status.st_mtime_ns)
+            known = ledger.seen_unchanged(tx, path_text(path.absolute()), status.st_size, status.st_mtime_ns)
             if known is None or known["state"] == "received":
                 fresh.append(path)
             else:
@@ -82,7 +82,7 @@ def take_inbox(home: Home, advance: Advance | None = None) -> list[FileResult]:
 def _known_file(path: Path, known: dict[str, Any]) -> FileResult:
     status = "rejected" if known["state"] == "rejected" else "duplicate"
     return FileResult(
-        path=str(path),
+        path=path_text(path),
         sha256=known["sha256"],
         source=known["source"],
         contract=known["contract"],

@@ -86,7 +86,6 @@ def test_each_dossier_is_judged_as_by_hand(year: Home, definition: str) -> None:
     from warehouse import marts
 
     with year.database.begin() as tx:
-        marts.procedures_known(tx, None)
         found = tx.rows(
             marts.judged("select * from dossiers_facts where known_to = 'infinity'")
             + f"select j.dossier_code as code, j.is_{definition}_counted as counted, j.is_{definition}_late as late from judged as j",

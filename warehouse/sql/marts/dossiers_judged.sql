@@ -1,10 +1,20 @@
 -- Dossiers as they stood at an instant, each judged by every definition of "late". Grain: dossier.
 -- The beginning of a statement: another file of this folder follows it and selects from `judged`.
--- Needs: scope = versions of dossier facts, one per key and source; filter = condition on merged rows;
+-- Needs: scope = versions of dossier facts, one per key and source; filter = condition on merged rows; procedures = condition
+--        on the versions of the list of procedures;
 --        %(as_of)s = the instant the question is about. Later events have not happened yet.
 -- Definitions of "late": the table in docs/measures.md (qd766, provincial_766, ii06, opencps).
 with versions as not materialized (
     {scope}
+),
+
+procedures_known as (
+    select distinct on (f.procedure_code)
+        f.procedure_code,
+        f.max_working_days
+    from procedures_facts as f
+    where {procedures} and f.max_working_days is not null
+    order by f.procedure_code asc, f.source asc, f.known_from desc
 ),
 
 merged as (
@@ -101,20 +111,14 @@ happened as (
             when d.status = 'waiting_supplement' and d.supplement_requested_at is null then d.received_at
         end as waiting_since,
         -- QĐ 766: without a due date the procedure's longest time counts, to the end of its last working day.
-        coalesce(
-            d.due_at,
-            (
-                select (last_day.day + time '23:59:59') at time zone 'Asia/Ho_Chi_Minh'
-                from procedures_known as p
-                inner join calendar_days as first_day
-                    on first_day.day = (d.received_at at time zone 'Asia/Ho_Chi_Minh')::date
-                inner join calendar_days as last_day
-                    on last_day.working_ordinal = first_day.working_ordinal + p.max_working_days
-                    and last_day.is_working
-                where p.procedure_code = d.procedure_code
-            )
-        ) as qd766_due_at
+        coalesce(d.due_at, (last_day.day + time '23:59:59') at time zone 'Asia/Ho_Chi_Minh') as qd766_due_at
     from merged as d
+    left join procedures_known as p
+        on case when d.due_at is null then d.procedure_code end = p.procedure_code
+    left join calendar_days as first_day
+        on case when d.due_at is null then (d.received_at at time zone 'Asia/Ho_Chi_Minh')::date end = first_day.day
+    left join calendar_days as last_day
+        on first_day.working_ordinal + p.max_working_days = last_day.working_ordinal and last_day.is_working
     where d.received_at <= %(as_of)s and ({filter})
 ),
 
@@ -143,6 +147,7 @@ judged as (
         true as is_provincial_766_counted,
         not h.is_withdrawn
         and (h.finished_at is not null or h.waiting_since is null)
+        and coalesce(h.finished_at, %(as_of)s) > h.due_at -- spares most rows the days
         and (coalesce(h.finished_at, %(as_of)s) at time zone 'Asia/Ho_Chi_Minh')::date
         > (h.due_at at time zone 'Asia/Ho_Chi_Minh')::date as is_provincial_766_late,
         h.finished_at is not null and h.due_at is not null as is_ii06_counted,

@@ -1,0 +1,137 @@
+"""Every renderer on a document as the steps give it: Vietnamese, complete, and never a way into the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from apps import show
+
+FILE: dict[str, Any] = {
+    "path": "/tmp/inbox/thang [bold]3[/bold].xlsx", "sha256": "ab" * 32, "source": "one_stop", "contract": "one_stop", "status": "loaded",
+    "rows_read": 1234, "rows_accepted": 1222, "rows_quarantined": 12, "rows_unchanged": 0, "reason": None, "message": None, "warnings": ["Thiếu cột «Hạn xử lý»."],
+    "quarantine": [{"row": 10 + n, "column": "Ngày kết thúc xử lý", "rule": "not_before", "key": f"H32-{n}"} for n in range(12)],
+}  # fmt: skip
+REFUSED = FILE | {
+    "path": "/tmp/\x1b[31mhỏng.xls", "status": "rejected", "source": None, "message": "Tệp bị hỏng; hãy xuất lại.", "quarantine": [], "warnings": [],
+    "rows_read": 0, "rows_accepted": 0, "rows_quarantined": 0,
+}  # fmt: skip
+COMMUNE = {
+    "commune": "22492", "name": "Đại Lãnh", "total": 76.82, "max_scored": 96.5, "max_total": 100, "share_pct": 79.6, "grade": "Khá",
+    "grade_status": "provisional", "rank": 1, "peers": 2, "criteria": [],
+}  # fmt: skip
+SCORE: dict[str, Any] = {
+    "criteria_set": "commune_reconstructed", "criteria_hash": "f" * 64, "definition": "qd766", "year": 2023, "as_of": "2023-12-31T23:59:59+07:00",
+    "warning": "Bản dựng lại để tham khảo.",
+    "communes": [COMMUNE | {"name": "Vạn Thọ", "rank": None, "grade": None, "grade_status": "none", "total": None, "share_pct": None}, COMMUNE],
+}  # fmt: skip
+SOURCE = {"dossier": "H32-1", "officer": "Cán bộ Mẫu", "file": "thang3.xlsx", "row": 17, "lost": 0.61}
+ITEM: dict[str, Any] = {
+    "code": "III.3", "label": "Hồ sơ trễ hạn", "lost": 1.22, "max_points": 8, "reason": "24 hồ sơ trễ hạn.", "clause": "Tiêu chí III.3", "provenance": "reconstructed",
+    "owner": "Công chức Văn phòng", "to_recover": "Xử lý các hồ sơ đang trễ.", "declared": None, "dossiers": ["H32-1", "H32-2", "H32-3", "H32-4"], "dossier_count": 1040,
+    "sources": [SOURCE] * 12,
+}  # fmt: skip
+DECLARED = ITEM | {"code": "I.5", "dossiers": [], "dossier_count": 0, "sources": [], "to_recover": "", "declared": {"file": "tu-danh-gia.xlsx", "row": 36, "evidence": None}}
+EXPLAIN: dict[str, Any] = {
+    "commune": "22492", "name": "Đại Lãnh", "year": 2023, "total": 76.82, "max_scored": 96.5, "lost": 19.68, "warning": None, "items": [ITEM, DECLARED],
+    "missing": [{"code": "I.1", "label": "Kế hoạch", "max_points": 1.5, "owner": "Công chức Văn phòng"}],
+}  # fmt: skip
+
+
+@pytest.fixture
+def out(capsys: pytest.CaptureFixture[str]) -> Any:
+    def read() -> str:
+        text = capsys.readouterr().out
+        assert "\x1b" not in text and "None" not in text and "nan" not in text.split()
+        return text
+
+    return read
+
+
+def test_ingested(out: Any) -> None:
+    show.ingested({"files": [FILE, REFUSED]})
+    text = out()
+    assert "đã nạp" in text and "từ chối" in text and "1.234" in text
+    assert "thang [bold]3[/bold].xlsx" in text and "Tệp bị hỏng" in text
+    assert "dòng 10" in text and "dòng 19" in text and "dòng 20" not in text and "còn 2 dòng nữa" in text
+    assert "ngày sau lại trước ngày trước" in text and "Thiếu cột" in text
+
+
+def test_scores(out: Any) -> None:
+    show.scores(SCORE)
+    text = out()
+    assert text.index("Đại Lãnh") < text.index("Vạn Thọ")
+    assert "76,82" in text and "Khá" in text and "Bản dựng lại" in text and "31/12/2023" in text
+
+
+def test_explained(out: Any) -> None:
+    show.explained(EXPLAIN)
+    text = out()
+    for words in ("mất 19,68 điểm", "Hồ sơ trễ hạn", "Căn cứ", "Phụ trách", "thang3.xlsx, dòng 17", "Cần làm", "tất cả 1.040 hồ sơ", "tu-danh-gia.xlsx, dòng 36", "Chưa có số liệu"):
+        assert words in text, words
+
+
+def test_measures(out: Any) -> None:
+    rows = [
+        {"name": "Đại Lãnh", "measure": "overdue_rate", "numerator": 24, "denominator": 1492, "value": 24 / 1492, "unknown": 0},
+        {"name": "Đại Lãnh", "measure": "received", "numerator": 1493, "denominator": None, "value": 1493.0, "unknown": 3},
+        {"name": "Đại Lãnh", "measure": "satisfaction_index", "numerator": None, "denominator": None, "value": None, "unknown": 0},
+    ]
+    show.measures({"as_of": "2023-12-31T16:59:59+00:00", "definition_version": "qd766@1", "measures": rows})
+    text = out()
+    assert "1.492" in text and "1,61" in text and "chưa có số liệu" in text and "23:59" in text
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_night(out: Any, new: bool) -> None:
+    document: dict[str, Any] = {"message": "Không có gì mới từ lần chạy 01/01/2024 22:00; không làm lại.", "files": []}
+    if new:
+        finding = {"label": "Số liệu báo cáo", "unit": "Đại Lãnh", "text": "lệch 7"}
+        document = {"message": "Xong: nạp 1 tệp mới.", "files": [FILE], "score": SCORE, "findings": [finding] * 23, "written": {"Điểm": "/tmp/diem.json"}}
+    show.night(document)
+    text = out()
+    assert document["message"] in text
+    assert ("còn 3 điểm nữa" in text and "/tmp/diem.json" in text and "Đại Lãnh" in text) is new
+
+
+def test_quarantine(out: Any) -> None:
+    row = {"quarantine_id": 7, "file": "a\x1b.xlsx", "row": 12, "column": "Ngày tiếp nhận", "rule": "unreadable", "key": None, "state": "superseded"}
+    show.quarantined({"rows": [row, row | {"state": "closed"}, row | {"state": "open", "rule": "luat_moi"}]})
+    text = out()
+    assert all(words in text for words in ("đã có bản sửa", "đã đóng", "chờ sửa", "không đọc được giá trị", "luat_moi"))
+    show.exported({"rows": 2, "path": "/tmp/" + "x" * 150 + ".xlsx"})
+    assert "x" * 150 + ".xlsx" in out()
+    show.closed({"closed": 3})
+    assert "Đã đóng 3 dòng" in out()
+
+
+def test_contracts_and_draft(out: Any) -> None:
+    show.contracts({"contracts": [{"name": "one_stop", "source": "one_stop", "table": "dossiers", "label": "Danh sách", "origin": "có sẵn"}]})
+    assert "one_stop" in out()
+    show.drafted({"yaml": "contract: mới\n# [bold]\n"})
+    assert out() == "contract: mới\n# [bold]\n"
+
+
+def test_demo(out: Any) -> None:
+    target = {"label": "Hồ sơ trễ hạn", "value_text": "1,6 %", "threshold_text": "≤ 1 %", "state_text": "chưa đạt", "paragraph": "Thông báo, mục 2"}
+    quality = [{"verdict": verdict, "files": 2, "rows_read": 10, "rows_quarantined": 1} for verdict in ("pass", "quarantine", "reject", "duplicate")]
+    document = {
+        "score": SCORE, "explain": EXPLAIN, "targets": [target], "quality": quality, "rejected": [REFUSED], "findings": [], "written": {"Điểm": "/tmp/diem.json"},
+    }  # fmt: skip
+    show.demo(document)
+    text = out()
+    for words in ("Chỉ số CCHC năm 2023", "theo người phụ trách", "H32-1", "(1.040)", "Chỉ tiêu trong thông báo", "chưa đạt", "Chất lượng tệp", "giữ dòng", "/tmp/diem.json", "--criterion III.3"):
+        assert words in " ".join(text.split()), words
+
+
+def test_progress_is_silent_away_from_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    for quiet in (True, False):
+        with show.progress("Nạp tệp", quiet) as advance:
+            advance("a.xlsx", 1, 2)
+    said = capsys.readouterr()
+    assert said.out == "" and "\x1b" not in said.err
+
+
+def test_status_words() -> None:
+    assert show.status_text("no_data") != "no_data" and show.status_text("khác") == "khác"
