@@ -89,6 +89,7 @@ def measures(
         return _column(parts[part], name, index)
 
     def has(table: str, *columns: str) -> NDArray[np.bool_]:
+        columns = (*columns, "received_at") if table == "dossiers" else columns
         known = (counts.known.get((commune, table), frozenset()) for commune in communes)
         return np.array([bool(found) and all(c in found for c in columns) for found in known], dtype=np.bool_)
 

@@ -66,6 +66,8 @@ TABLES: Final[dict[str, Table]] = {
             "survey_forms", "one row per filled form", "unit_code form_code",
             "form_code unit_code answered_on:date dossier_code access:integer procedures:integer"
             " officials:integer results:integer feedback:integer overall:integer named_official comment",
+            # A paper form often has no number: then a form is its content, and equal ones of a file stay apart.
+            "unit_code answered_on",
         ),
         _table(
             "officer_reviews", "one row per official and month", "unit_code month officer",

@@ -107,6 +107,16 @@ def combine(parts: list[U64], count: int) -> npt.NDArray[np.int64]:
     return _mix(total + _GOLD).view(np.int64)
 
 
+def numbered(hashes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return hashes in which the second, third… occurrence of a value differs from the first, in row order."""
+    order = np.argsort(hashes, kind="stable")
+    ordered = hashes[order]
+    first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.zeros(0, np.int64)
+    which = np.empty(len(hashes), np.uint64)
+    which[order] = np.arange(len(hashes)) - np.repeat(first, np.diff(np.r_[first, len(hashes)]))
+    return _mix(hashes.view(np.uint64) + which * _GOLD).view(np.int64)
+
+
 def token(text: str, key: bytes) -> str:
     """Return the 32 hex characters that stand for a person's name. Case does not count."""
     return hashlib.blake2b(text.lower().encode(), digest_size=16, key=key[:64]).hexdigest()

@@ -317,8 +317,13 @@ class RowSet:
                 fails[planned.id] = np.flatnonzero(clash)
                 if planned.severity == "quarantine":
                     bad |= clash
-        key = keys.get(self.contract.table.key, row_hash)
-        again = check_rules.repeats(key, row_hash, ~bad)
+        if self.contract.table.key in keys:
+            key = keys[self.contract.table.key]
+            again = check_rules.repeats(key, row_hash, ~bad)
+        else:
+            # Rows without a key column are known by their content; equal rows of one file are different things.
+            key = hashing.numbered(row_hash)
+            again = np.zeros(count, np.bool_)
         rows = np.concatenate(self.row_numbers)
         files = RowFiles(self.out_dir, self.plan, rows, sizes, self.sheets)
         files.write_marks(~bad, again, key, row_hash)

@@ -127,12 +127,12 @@ class ParsedRows:
 
 def merge(
     tx: Transaction, parsed: ParsedRows, *, table: str, source: str, load_id: int, added_by: int, known_from: datetime,
-    only_keys: frozenset[int] | None = None, only_rows: frozenset[int] | None = None,
+    only_keys: frozenset[int] | None = None,
 ) -> Merged:  # fmt: skip
     """Merge the accepted rows of a parsed file into `<table>_facts` at system time `known_from`.
 
-    only_keys: take part only in these keys (a later file repeated after a late one). only_rows: only these row numbers
-    (rows released from quarantine). The caller holds the table's lock and commits.
+    only_keys: take part only in these keys (a later file heard again after a late one). The caller holds the table's lock
+    and commits.
     """
     import numpy as np
 
@@ -142,11 +142,9 @@ def merge(
     wanted = parsed.ok.copy()
     if only_keys is not None:
         wanted &= np.isin(parsed.key_hash, np.fromiter(only_keys, np.int64, len(only_keys)))
-    if only_rows is not None:
-        wanted &= np.isin(parsed.row_no, np.fromiter(only_rows, np.int64, len(only_rows)))
     merged = Merged(accepted=int(wanted.sum()))
     fresh = wanted & ~parsed.repeat
-    place = np.flatnonzero(fresh)
+    place = _last_of_each_key(np.flatnonzero(fresh), parsed)
     known_to: Any = None
     if len(place) and tx.scalar(f"select exists (select 1 from {facts} where source = %(source)s)", {"source": source}):
         found = _in_force(tx, facts, source, known_from, place, parsed)
@@ -172,6 +170,17 @@ def merge(
     if table == "dossiers":
         _note_twins(tx, source, added_by)
     return merged
+
+
+def _last_of_each_key(place: Any, parsed: ParsedRows) -> Any:
+    """Return the positions without rows that a later row of the same file overrides (a contract may allow such files)."""
+    import numpy as np
+
+    keys = parsed.key_hash[place]
+    order = np.argsort(keys, kind="stable")
+    last = np.ones(len(place), bool)
+    last[order[:-1]] = keys[order][1:] != keys[order][:-1]
+    return place if last.all() else place[last]
 
 
 def _in_force(tx: Transaction, facts: str, source: str, at: datetime, place: Any, parsed: ParsedRows) -> Any:

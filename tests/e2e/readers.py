@@ -59,7 +59,10 @@ def _ods(path: Path) -> dict[int, list[str]]:
 def _html(path: Path) -> dict[int, list[str]]:
     text = path.read_text(encoding="utf-8-sig")
     lines = re.findall(r"<tr[^>]*>(.*?)</tr>", text, re.DOTALL)
-    return {at: [html.unescape(cell) for cell in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", line, re.DOTALL)] for at, line in enumerate(lines, 1)}
+    return {
+        at: [html.unescape(cell) for cell in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", line, re.DOTALL)]
+        for at, line in enumerate(lines, 1)
+    }
 
 
 def _csv(path: Path) -> dict[int, list[str]]:

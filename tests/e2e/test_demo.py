@@ -176,7 +176,11 @@ def test_findings_name_the_seeded_contradictions(demo: Demo) -> None:
     text = json.dumps(demo.document["findings"], ensure_ascii=False)
     assert wanted
     for commune, _, month in wanted:
-        assert any(commune in json.dumps(row, ensure_ascii=False) for row in demo.document["findings"]), (commune, month, text[:500])
+        assert any(commune in json.dumps(row, ensure_ascii=False) for row in demo.document["findings"]), (
+            commune,
+            month,
+            text[:500],
+        )
 
 
 def test_a_second_demo_loads_nothing_and_people_can_read_it(demo: Demo) -> None:
@@ -185,7 +189,11 @@ def test_a_second_demo_loads_nothing_and_people_can_read_it(demo: Demo) -> None:
     answer = demo.cchc("demo")
     assert answer.status == 0
     assert demo.cchc.query("select max(load_id), count(*) from loads") == loads
-    assert json.loads((demo.cchc.home / "reports" / "diem-2023.json").read_text(encoding="utf-8")) == before == demo.document["score"]
+    assert (
+        json.loads((demo.cchc.home / "reports" / "diem-2023.json").read_text(encoding="utf-8"))
+        == before
+        == demo.document["score"]
+    )
     for words in ("Chỉ số CCHC năm 2023", "Đại Lãnh: mất", "theo người phụ trách", "Chỉ tiêu trong thông báo", "Chất lượng tệp"):
         assert words in answer.out
     assert "NaN" not in answer.out and "None" not in answer.out and "nan" not in re.findall(r"\bnan\b", answer.out)

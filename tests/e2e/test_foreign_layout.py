@@ -13,7 +13,17 @@ import pytest
 from tests.e2e.kit import CLOCK, Cchc, csv_text, measure
 
 # The words of another maker: other headers, a title, a signature, dates with a dash, an own word for each way in.
-HEAD = ["TT", "Mã giao dịch HCC", "Địa bàn tiếp nhận", "Thời điểm vào sổ", "Thời điểm hẹn dân", "Thời điểm ký kết quả", "Cách gửi", "Đứng tên", "Tiền phí"]
+HEAD = [
+    "TT",
+    "Mã giao dịch HCC",
+    "Địa bàn tiếp nhận",
+    "Thời điểm vào sổ",
+    "Thời điểm hẹn dân",
+    "Thời điểm ký kết quả",
+    "Cách gửi",
+    "Đứng tên",
+    "Tiền phí",
+]
 WAYS = {"direct": "Đến quầy", "online": "Gửi trên mạng", "postal": "Bưu tá mang tới"}
 
 
@@ -23,7 +33,19 @@ def _lines() -> list[list[str]]:
         way = list(WAYS.values())[0 if n % 4 else 1 if n % 8 else 2]
         done = "" if n > 36 else f"{11 if n <= 5 else 9:02d}-04-2023 10:15"
         place = "Đại Lãnh" if n % 2 else "Vạn Thọ"
-        made.append([str(n), f"GD.23.{n:05d}", place, "03-04-2023 08:00", "10-04-2023 16:30", done, way, f"Người Thử {n}", "15.000" if n % 3 else "0"])
+        made.append(
+            [
+                str(n),
+                f"GD.23.{n:05d}",
+                place,
+                "03-04-2023 08:00",
+                "10-04-2023 16:30",
+                done,
+                way,
+                f"Người Thử {n}",
+                "15.000" if n % 3 else "0",
+            ]
+        )
     return made
 
 
@@ -93,7 +115,12 @@ def test_a_layout_nobody_has_seen(cchc: Cchc, exports: dict[str, Path], files: P
         loaded = cchc("ingest", path, "--contract", contract, "--json", clock=CLOCK.replace("-10T", f"-{10 + day}T"))
         assert loaded.status == 0, (ending, loaded.out)
         (file,) = loaded.json["files"]
-        assert (file["rows_read"], file["rows_accepted"], file["status"], file["source"]) == (40, 40, "loaded", "hanh_chinh_cong"), (ending, file)
+        assert (file["rows_read"], file["rows_accepted"], file["status"], file["source"]) == (
+            40,
+            40,
+            "loaded",
+            "hanh_chinh_cong",
+        ), (ending, file)
         assert file["rows_unchanged"] == (0 if ending == "csv" else 40), ending
         document = cchc("measures", "--year", 2023, "--month", 4, "--json").json
         figures[ending] = [row for row in document["measures"] if row["numerator"] is not None]
@@ -110,8 +137,19 @@ def test_a_layout_nobody_has_seen(cchc: Cchc, exports: dict[str, Path], files: P
 
 def test_the_draft_itself_is_a_contract(cchc: Cchc, files: Path) -> None:
     """For headers that people commonly use the draft loads as it is."""
-    head = ["STT", "Mã hồ sơ giao dịch", "Đơn vị tiếp nhận", "Ngày nhận hồ sơ", "Ngày hẹn trả kết quả", "Ngày hoàn thành", "Họ tên người nộp"]
-    lines = [[str(n), f"GD-{n:04d}", "UBND xã Đại Lãnh", "02/05/2023", "10/05/2023", "09/05/2023", f"Người Thử {n}"] for n in range(1, 21)]
+    head = [
+        "STT",
+        "Mã hồ sơ giao dịch",
+        "Đơn vị tiếp nhận",
+        "Ngày nhận hồ sơ",
+        "Ngày hẹn trả kết quả",
+        "Ngày hoàn thành",
+        "Họ tên người nộp",
+    ]
+    lines = [
+        [str(n), f"GD-{n:04d}", "UBND xã Đại Lãnh", "02/05/2023", "10/05/2023", "09/05/2023", f"Người Thử {n}"]
+        for n in range(1, 21)
+    ]
     path = files / "moi.csv"
     path.write_text(csv_text([head, *lines]), encoding="utf-8")
     draft = cchc("contract", "sniff", path)

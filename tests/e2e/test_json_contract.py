@@ -32,7 +32,10 @@ def loaded(cchc: Cchc, tmp_path_factory: pytest.TempPathFactory) -> Answer:
     folder = tmp_path_factory.mktemp("xuat")
     lines = [dossier(n, late=n <= 2) for n in range(1, 9)]
     lines.append(lines[0])
-    lines += [dossier(20, **{"Ngày kết thúc xử lý": "01/01/2023 08:00:00"}), dossier(21, **{"Cơ quan/đơn vị": "UBND xã Không Có"})]
+    lines += [
+        dossier(20, **{"Ngày kết thúc xử lý": "01/01/2023 08:00:00"}),
+        dossier(21, **{"Cơ quan/đơn vị": "UBND xã Không Có"}),
+    ]
     write_csv(folder / "thang3.csv", lines)
     (folder / "thang3-ban-sao.csv").write_bytes((folder / "thang3.csv").read_bytes())
     (folder / "ghi-chu.txt").write_text("Đây không phải bảng dữ liệu.\n", encoding="utf-8")
@@ -61,7 +64,10 @@ def test_ingest_document(loaded: Answer) -> None:
 
 
 def test_quarantined_rows_alone_leave_the_status_at_0(cchc: Cchc, files: Path, loaded: Answer) -> None:
-    answer = cchc("ingest", write_csv(files / "mot-dong-sai.csv", [dossier(30, month=4), dossier(31, month=4, **{"Ngày tiếp nhận": "không rõ"})]))
+    answer = cchc(
+        "ingest",
+        write_csv(files / "mot-dong-sai.csv", [dossier(30, month=4), dossier(31, month=4, **{"Ngày tiếp nhận": "không rõ"})]),
+    )
     assert answer.status == 0
     assert "dòng 3" in answer.out and "Ngày tiếp nhận" in answer.out and "đã nạp" in answer.out
 
@@ -90,7 +96,10 @@ def test_score_document(cchc: Cchc, loaded: Answer) -> None:
         for line in commune["criteria"]:
             assert CRITERION <= set(line) and line["status"] in known and line["clause"]
             if line["status"] == "scored":
-                assert round(line["max_points"] * 100) == round(line["points"] * 100) + round(line["lost"] * 100) or line["kind"] != "base"
+                assert (
+                    round(line["max_points"] * 100) == round(line["points"] * 100) + round(line["lost"] * 100)
+                    or line["kind"] != "base"
+                )
             if line["status"] == "no_data":
                 assert line["points"] is None and line["lost"] is None and line["reason"]
 

@@ -74,7 +74,10 @@ def test_correcting_a_quarantined_row(cchc: Cchc, files: Path) -> None:
     assert measure(cchc(*asked).json, "received") == (3, None)
 
     waiting = cchc("quarantine", "list", "--file", loaded["sha256"][:12], "--json").json
-    assert [(row["row"], row["rule"], row["state"]) for row in waiting["rows"]] == [(4, "not_before", "open"), (5, "unreadable", "open")]
+    assert [(row["row"], row["rule"], row["state"]) for row in waiting["rows"]] == [
+        (4, "not_before", "open"),
+        (5, "unreadable", "open"),
+    ]
     target = files / "can-sua.xlsx"
     written = cchc("quarantine", "export", loaded["sha256"][:12], target, "--json")
     assert written.status == 0 and written.json["rows"] == 2

@@ -61,7 +61,7 @@ def test_r10_awkward_names_load_and_nothing_outside_is_read(cchc: Cchc, awkward:
     folder, answer = awkward
     assert answer.status == 3, answer.err
     files = {Path(file["path"]).name: file for file in answer.json["files"]}
-    refused = {name: file["reason"] for name, file in files.items() if file["status"] == "rejected" }
+    refused = {name: file["reason"] for name, file in files.items() if file["status"] == "rejected"}
     expected = {"lien-ket.csv": "not_a_file", "lien-ket-gay.csv": "not_a_file", "ong.csv": "not_a_file", "rong.csv": "empty"}
     if not as_root:
         expected["khong-duoc-doc.csv"] = "no_permission"
@@ -151,7 +151,9 @@ def test_r10_a_file_swapped_while_it_is_read(cchc: Cchc, files: Path) -> None:
     (file,) = answer.json["files"]
     digests = {hashlib.sha256(version).hexdigest(): name for version, name in zip(versions, "AB", strict=True)}
     assert answer.status == 0 and file["sha256"] in digests
-    rows = cchc.query("select substr(dossier_code, 5, 1), count(*) from dossiers_facts where dossier_code like 'DOI-%' group by 1")
+    rows = cchc.query(
+        "select substr(dossier_code, 5, 1), count(*) from dossiers_facts where dossier_code like 'DOI-%' group by 1"
+    )
     assert rows == [(digests[file["sha256"]], 4000)]
 
 

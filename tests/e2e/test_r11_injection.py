@@ -19,7 +19,9 @@ def _lines() -> list[list[str]]:
     """Return a good dossier per payload, the payload in every free text; then rows with it where a row cannot bear it."""
     good = []
     for n, text in enumerate(ALL):
-        line = dossier(n, late=n % 10 == 0, code=f"SQL-{n:04d}", **{"Cán bộ xử lý": text, "Chủ hồ sơ": text, "Số điện thoại": text})
+        line = dossier(
+            n, late=n % 10 == 0, code=f"SQL-{n:04d}", **{"Cán bộ xử lý": text, "Chủ hồ sơ": text, "Số điện thoại": text}
+        )
         good.append([*line, text, text, text, text])
     bad = []
     for n, text in enumerate(ALL[:120]):
@@ -41,7 +43,11 @@ def attacked(cchc: Cchc, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
     write_csv(folder / "o.csv", _lines(), WIDE)
     for n, first in enumerate(range(0, len(ALL), 60)):  # among the known headers, a handful of others each
         others = [text.strip() for text in ALL[first : first + 60 : 12]]
-        write_csv(folder / f"tieu-de-{n}.csv", [[*dossier(n, month=5, code=f"TIEU-{n:03d}"), *(["x"] * len(others))]], [*HEADER, *others])
+        write_csv(
+            folder / f"tieu-de-{n}.csv",
+            [[*dossier(n, month=5, code=f"TIEU-{n:03d}"), *(["x"] * len(others))]],
+            [*HEADER, *others],
+        )
     for n, text in enumerate(ALL[:: len(ALL) // 12]):
         sheet = "".join(char for char in text if char not in "[]:*?/\\").strip("'")[:31] or "x"
         write_xlsx(folder / f"trang-{n}.xlsx", [dossier(n, month=6, code=f"TRANG-{n:03d}")], sheet=sheet)
@@ -68,7 +74,11 @@ def test_r11_files(cchc: Cchc, attacked: dict[str, Any]) -> None:
     assert not [file for file in files.values() if file["status"] != "loaded"]
     _unharmed(cchc, [*attacked["tables"]])
     assert files["o.csv"]["rows_read"] == len(_lines())
-    counted = dict(cchc.query("select split_part(dossier_code, '-', 1), count(*) from dossiers_facts where dossier_code ~ '^[A-Z]+-[0-9]+$' group by 1"))
+    counted = dict(
+        cchc.query(
+            "select split_part(dossier_code, '-', 1), count(*) from dossiers_facts where dossier_code ~ '^[A-Z]+-[0-9]+$' group by 1"
+        )
+    )
     assert (counted["SQL"], counted["TIEU"]) == (len(ALL), len(range(0, len(ALL), 60)))
     assert counted["TRANG"] == counted["TEN"] == len(ALL[:: len(ALL) // 12])
     kept = dict(cchc.query("select dossier_code, officer from dossiers_facts where dossier_code like 'SQL-%'"))

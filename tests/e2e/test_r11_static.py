@@ -57,7 +57,7 @@ def test_r11_statements_are_put_together_only_where_reviewed() -> None:
 
 def test_r11_the_search_sees_what_it_should() -> None:
     assert ("warehouse/ledger.py", "supersede_quarantine") in _sites()
-    for text in ('f"select * from t where a = \'{a}\'"', '"select %s" % a', '"select " + a', '"delete from {}".format(a)'):
+    for text in ("f\"select * from t where a = '{a}'\"", '"select %s" % a', '"select " + a', '"delete from {}".format(a)'):
         assert _built(ast.parse(text, mode="eval").body), text
     for text in ('"select 1"', 'f"no statement {a}"', '"50 %" + a'):
         assert not _built(ast.parse(text, mode="eval").body), text
@@ -72,7 +72,11 @@ def test_r11_nothing_of_a_file_is_put_into_a_statement() -> None:
                 for part in node.values:
                     if isinstance(part, ast.FormattedValue):
                         inside = {leaf.id for leaf in ast.walk(part.value) if isinstance(leaf, ast.Name)}
-                        strange |= {(path, name) for name in inside if name in {"row", "cell", "value", "text", "path", "given", "asked", "commune", "unit"}}
+                        strange |= {
+                            (path, name)
+                            for name in inside
+                            if name in {"row", "cell", "value", "text", "path", "given", "asked", "commune", "unit"}
+                        }
     assert not strange
 
 

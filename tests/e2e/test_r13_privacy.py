@@ -15,7 +15,10 @@ import pytest
 from tests.e2e.kit import HEADER, Answer, Cchc, dossier, write_csv, write_xlsx
 
 # All invented. Every name and address holds a word that no text of the program holds.
-NAMES = [f"{family} Zyntrax{n:02d} {given}" for n, (family, given) in enumerate(zip("Vương Tạ Quách Lã Âu".split() * 3, "Mơ Vắng Ảo".split() * 5, strict=True))]
+NAMES = [
+    f"{family} Zyntrax{n:02d} {given}"
+    for n, (family, given) in enumerate(zip("Vương Tạ Quách Lã Âu".split() * 3, "Mơ Vắng Ảo".split() * 5, strict=True))
+]
 PHONES = [f"09417530{n:02d}" for n in range(12)]
 IDS = [f"0561994170{n:02d}" for n in range(12)]
 ADDRESSES = [f"{n + 1} hẻm Quarvox{n:02d}, thôn Mù Sương" for n in range(11)]
@@ -32,7 +35,18 @@ def _personal(number: int) -> list[str]:
     """Return the cells after HEADER's first seven: name, phone, address, id, submitter, e-mail, summary, status, fee, count."""
     name, phone = NAMES[number % 15], PHONES[number % 12]
     where, identity = ADDRESSES[number % 11], IDS[number % 12]
-    return [name, phone, where, identity, NAMES[(number + 7) % 15], f"zyntrax{number:02d}@mau.vn", f"Đơn của {name}, {identity}, {where}", "", "0", "0"]
+    return [
+        name,
+        phone,
+        where,
+        identity,
+        NAMES[(number + 7) % 15],
+        f"zyntrax{number:02d}@mau.vn",
+        f"Đơn của {name}, {identity}, {where}",
+        "",
+        "0",
+        "0",
+    ]
 
 
 def _line(number: int, **cells: str) -> list[str]:
@@ -44,7 +58,15 @@ def _misplaced() -> list[list[str]]:
     lines = []
     for at, heading in enumerate(WIDE):
         for kind, group in enumerate((NAMES, PHONES, IDS, ADDRESSES)):
-            if heading in ("Ngày tiếp nhận", "Ngày hẹn trả", "Ngày kết thúc xử lý", "Cơ quan/đơn vị", "Hình thức nộp", "Lệ phí", "Số lần bổ sung"):
+            if heading in (
+                "Ngày tiếp nhận",
+                "Ngày hẹn trả",
+                "Ngày kết thúc xử lý",
+                "Cơ quan/đơn vị",
+                "Hình thức nộp",
+                "Lệ phí",
+                "Số lần bổ sung",
+            ):
                 line = _line(100 + at * 4 + kind)
                 line[at] = group[at % len(group)]
                 lines.append(line)
@@ -69,7 +91,16 @@ def told(cchc: Cchc, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[
     write_csv(folder / "sach.csv", [_line(n) for n in range(20)], WIDE)
     write_csv(folder / "lech.csv", [*(_line(n) for n in range(20, 140)), *_misplaced()], WIDE)
     write_xlsx(folder / "lech.xlsx", [*(_line(n) for n in range(20, 139)), *_misplaced()], WIDE, sheet="Hồ sơ")
-    signed = [["UBND XÃ ĐẠI LÃNH"], ["DANH SÁCH HỒ SƠ"], WIDE, *(_line(n) for n in range(500, 510)), [], ["Người lập biểu"], [NAMES[3]], [PHONES[5]]]
+    signed = [
+        ["UBND XÃ ĐẠI LÃNH"],
+        ["DANH SÁCH HỒ SƠ"],
+        WIDE,
+        *(_line(n) for n in range(500, 510)),
+        [],
+        ["Người lập biểu"],
+        [NAMES[3]],
+        [PHONES[5]],
+    ]
     write_csv(folder / "chu-ky.csv", signed[1:], signed[0])
     survey = ["Mã phiếu", "Đơn vị", "Ngày khảo sát", "Tiếp cận dịch vụ", "Thủ tục hành chính", "Công chức", "Kết quả", "Góp ý, phản ánh", "Ý kiến khác", "Họ và tên", "Điện thoại", "Địa chỉ"]  # fmt: skip
     forms = [[f"PKS-{n:04d}", "22492", "05/03/2023", "5", "4", "4", "5", "3", f"{NAMES[n % 15]} gọi {PHONES[n % 12]} chưa hài lòng", NAMES[n % 15], PHONES[n % 12], ADDRESSES[n % 11]] for n in range(60)]  # fmt: skip
@@ -128,7 +159,11 @@ def test_r13_nothing_is_said_on_any_screen(told: dict[str, Any]) -> None:
     for words, answer in told["said"].items():
         for stream, text in (("stdout", answer.out), ("stderr", answer.err)):
             shown = text
-            if words.startswith("nightly") or words.startswith("quarantine") or words == "explain --commune 22492 --year 2023 --json":
+            if (
+                words.startswith("nightly")
+                or words.startswith("quarantine")
+                or words == "explain --commune 22492 --year 2023 --json"
+            ):
                 # A file is named as the person named it.
                 shown = unicodedata.normalize("NFC", text).replace(f"{NAMES[11]} {IDS[3]}.csv", "")
             assert not _hits(shown), (words, stream, _show(shown))
@@ -137,7 +172,11 @@ def test_r13_nothing_is_said_on_any_screen(told: dict[str, Any]) -> None:
 def test_r13_nothing_in_the_home_but_the_kept_files(told: dict[str, Any], cchc: Cchc) -> None:
     leaks = {}
     for folder, names, files in os.walk(cchc.home):
-        names[:] = [name for name in names if Path(folder, name) not in (cchc.home / "snapshots", cchc.home / "inbox", cchc.home / "pgdata")]
+        names[:] = [
+            name
+            for name in names
+            if Path(folder, name) not in (cchc.home / "snapshots", cchc.home / "inbox", cchc.home / "pgdata")
+        ]
         for name in files:
             path = Path(folder, name)
             if path.is_file() and not path.is_symlink():
@@ -149,13 +188,17 @@ def test_r13_nothing_in_the_home_but_the_kept_files(told: dict[str, Any], cchc: 
 
 
 def test_r13_nothing_left_in_the_temporary_folder(told: dict[str, Any]) -> None:
-    left = [path for path in told["temporary"].rglob("*") if path.is_file() and _hits(path.read_bytes().decode("utf-8", "replace"))]
+    left = [
+        path for path in told["temporary"].rglob("*") if path.is_file() and _hits(path.read_bytes().decode("utf-8", "replace"))
+    ]
     assert not left
 
 
 def test_r13_nothing_in_any_table(told: dict[str, Any], cchc: Cchc) -> None:
     leaks = {}
-    tables = cchc.query("select schemaname, tablename from pg_tables where schemaname not in ('pg_catalog', 'information_schema')")
+    tables = cchc.query(
+        "select schemaname, tablename from pg_tables where schemaname not in ('pg_catalog', 'information_schema')"
+    )
     assert len(tables) > 15
     for schema, table in tables:
         for (text,) in cchc.query(f'select t::text from "{schema}"."{table}" as t'):
