@@ -34,6 +34,7 @@ def draft(path: Path) -> dict[str, Any]:
 
     Raises: UserError.
     """
+    from flows.steps.ingest import path_text
     from sources.child import sniff_in_child
 
     folder = Path(tempfile.mkdtemp(prefix="cchc-sniff-"))

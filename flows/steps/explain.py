@@ -120,6 +120,7 @@ def _declared(tx: Any, scored: Scored, unit_id: str, code: str) -> dict[str, Any
         {"load": int(row["load_id"])},
     )
     return {
-        "value": plain(row["value"]), "points": plain(row["points"]), "state": _known(row["state"]), "evidence": _known(row["evidence"]),
+        "value": plain(row["value"]), "points": plain(row["points"]), "state": _known(row["state"]),
+        "evidence": _known(row["evidence"]),
         "file": file["display_name"] if file else None, "sha256": file["sha256"] if file else None, "row": int(row["row_no"]),
     }  # fmt: skip
