@@ -200,7 +200,8 @@ def supersede_quarantine(
         {"table": table, "source": source, "load_id": load_id, "known_from": known_from},
     )
     hashes = np.array([row["key_hash"] for row in waiting], np.int64)
-    mended = [row["quarantine_id"] for row, found in zip(waiting, np.isin(hashes, accepted), strict=True) if found]
+    arrived = np.isin(hashes, accepted) if waiting else hashes  # sorts what was accepted: not for nothing
+    mended = [row["quarantine_id"] for row, found in zip(waiting, arrived, strict=True) if found]
     closed = tx.execute(
         """
         update quarantine

@@ -21,6 +21,8 @@ FACT_COLUMNS: Final = (
 )  # fmt: skip
 #: Rows that are sorted, encoded and sent together.
 CHUNK_ROWS: Final = 100_000
+#: So many new rows change the table's statistics: the next question should not have to wait for autovacuum.
+ANALYZE_ROWS: Final = 50_000
 DOSSIER_EVENTS: Final = ("received_at", "finished_at", "returned_at", "supplement_requested_at")
 
 
@@ -167,6 +169,8 @@ def merge(
             constants["known_to"] = binary.INFINITY
         rows = _encoded(parsed, mask, place, known_to, columns, constants, binary.column_types(tx, facts))
         tx.copy_in(facts, columns, _Pipe(_ahead(rows)), "binary")  # type: ignore[arg-type]
+        if len(place) >= ANALYZE_ROWS:
+            tx.execute(f"analyze {facts}")
     if table == "dossiers":
         _note_twins(tx, source, added_by)
     return merged

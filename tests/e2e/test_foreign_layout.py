@@ -79,7 +79,7 @@ def _corrected(draft: str) -> str:
     wanted = {
         "dossier_code": ("Mã giao dịch HCC", "type: text, required: true"), "received_at": ("Thời điểm vào sổ", "type: datetime, required: true"),
         "due_at": ("Thời điểm hẹn dân", "type: datetime"), "finished_at": ("Thời điểm ký kết quả", "type: datetime"),
-        "channel": ("Cách gửi", "type: code, values: {%s}, otherwise: quarantine" % ", ".join(f'{k}: ["{v}"]' for k, v in WAYS.items())),
+        "channel": ("Cách gửi", "type: code, values: {{{}}}, otherwise: quarantine".format(", ".join(f'{k}: ["{v}"]' for k, v in WAYS.items()))),
         "applicant": ("Đứng tên", "personal: true"), "fee_amount": ("Tiền phí", "type: decimal"),
     }  # fmt: skip
     lines = [

@@ -58,7 +58,7 @@ def awkward(cchc: Cchc, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 
 
 def test_r10_awkward_names_load_and_nothing_outside_is_read(cchc: Cchc, awkward: tuple[Path, Answer]) -> None:
-    folder, answer = awkward
+    _, answer = awkward
     assert answer.status == 3, answer.err
     files = {Path(file["path"]).name: file for file in answer.json["files"]}
     refused = {name: file["reason"] for name, file in files.items() if file["status"] == "rejected"}
