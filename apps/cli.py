@@ -34,23 +34,26 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=str)
 @click.option("--contract", metavar="FILE", help="Hợp đồng đọc tệp (tên hoặc tệp YAML); bỏ trống thì tự nhận.")
 @click.option("--unit", metavar="CODE", help="Mã xã của tệp, thay cho đơn vị ghi trong tệp.")
 @click.option("--received-at", metavar="TS", help="Thời điểm nhận tệp; số liệu được coi là biết từ lúc này.")
 @as_json
-def ingest(paths: tuple[Path, ...], contract: str | None, unit: str | None, received_at: str | None, json_out: bool) -> int:
+def ingest(paths: tuple[str, ...], contract: str | None, unit: str | None, received_at: str | None, json_out: bool) -> int:
     """Đọc, kiểm tra và nạp các tệp xuất (thư mục nghĩa là mọi tệp trong đó)."""
     from apps import show
-    from flows.steps.home import parse_moment
+    from flows.steps.home import UserError, parse_moment
     from flows.steps.ingest import Request, candidates
     from flows.steps.ingest import ingest as run
 
+    if not all(path.strip() for path in paths):
+        # An unset shell variable must not mean the current folder.
+        raise UserError("not_found", "Đường dẫn rỗng; hãy ghi tên tệp hoặc thư mục cần nạp.")
     home = _home()
     moment = parse_moment(received_at) if received_at else None
     request = Request(candidates(home, contract), unit, moment)
     with show.progress("Nạp tệp", json_out) as advance:
-        results = run(home, list(paths), request, advance)
+        results = run(home, [Path(path) for path in paths], request, advance)
     _say({"files": [result.to_json() for result in results]}, json_out, show.ingested)
     return SOME_REJECTED if any(result.status == "rejected" for result in results) else 0
 

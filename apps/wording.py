@@ -34,6 +34,8 @@ def failure(error: Exception) -> tuple[int, str, str]:
     from sources.units import UnitRegisterError
     from warehouse.errors import DatabaseError
 
+    if isinstance(error, UnicodeEncodeError):
+        return 2, "bad_text", "Tham số có ký tự không phải UTF-8; hãy gõ lại."
     if isinstance(error, UserError):
         return 2, error.code, str(error)
     if isinstance(error, ContractError):

@@ -25,6 +25,8 @@ from sources.tabular.text import fold, fold_header, strip_marks
 
 SAMPLE: Final = 400
 NEAR: Final = 0.74
+_HIDDEN: Final = "(chữ giống thông tin cá nhân, không hiện)"
+_ADDRESS: Final = re.compile(r"\b(thon|xom|to dan pho|duong|hem|ngo|ngach|so nha|phuong|xa|huyen|tinh|khu pho)\b")
 _PERSONAL: Final = (
     (APPLICANT, r"chu ho so|nguoi nop|ho (va )?ten|ten (cong dan|nguoi|khach)|cong dan|khach hang"
      r"|nguoi (de nghi|yeu cau|dung ten|tra loi|dan)"),
@@ -140,6 +142,13 @@ def _sample(sheet: Sheet, first: int, width: int, cleaner: Cleaner) -> list[list
             )))  # fmt: skip
             columns[at] = [cleaner.one(text) if text else "" for text in texts.to_pylist()]
     return columns
+
+
+def _may_be_shown(text: str) -> bool:
+    """Return whether a value of a code column may stand in a draft: in a shifted file it may be a person's name or address."""
+    words = text.split()
+    name = len(words) > 1 and all(word[:1].isupper() for word in words)
+    return not name and not re.search(r"\d{3}|@", text) and not _ADDRESS.search(strip_marks(text))
 
 
 def guess_type(texts: Iterable[str]) -> str:
@@ -300,11 +309,11 @@ def _column(
             if target is not None:
                 values.setdefault(json.dumps(target) if not isinstance(target, str) else target, []).append(text)
             else:
-                unlisted.append(text)
+                unlisted.append(text if _may_be_shown(text) else _HIDDEN)
     return {
         "header": " > ".join(path), "guess": kind, "type": known or ("text" if name else kind), "canonical": name,
         "certainty": certainty, "personal": personal, "required": bool(name in TABLES[table].required), "values": values,
-        "unlisted": unlisted if kind in ("code", "integer", "boolean") or values else [],
+        "unlisted": list(dict.fromkeys(unlisted)) if kind in ("code", "integer", "boolean") or values else [],
     }  # fmt: skip
 
 
