@@ -104,7 +104,7 @@ def loaded(data: Data, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loa
 
     floors()
     command = [*kit.CCHC, "ingest", str(data.export), "--contract", "one_stop", "--json"]
-    seconds, status, memory = kit.run_watched(command, root, root / "answer.json")
+    seconds, status, memory = kit.run_watched(command, root, root / "answer.json", kit.parent_of(owner.info.backend_pid))
     floors()
     said = (root / "answer.json").read_text(encoding="utf-8")
     assert status == 0, said[-2000:]

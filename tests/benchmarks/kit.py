@@ -70,10 +70,12 @@ def _pss(process: psutil.Process) -> float:
         return 0.0
 
 
-def run_watched(command: list[str], home: Path, log: Path) -> tuple[float, int, Memory]:
-    """Run a command to its end; returns (seconds, status, peak memory of it and all its children, PostgreSQL apart)."""
+def run_watched(command: list[str], home: Path, log: Path, server: int | None = None) -> tuple[float, int, Memory]:
+    """Run a command to its end; returns (seconds, status, peak memory of it and all its children, PostgreSQL apart).
+
+    server: process id of PostgreSQL's first process, to be measured beside it.
+    """
     peak, over = Memory(), threading.Event()
-    pid_file = home / "pgdata" / "postmaster.pid"
     begin = time.perf_counter()
     with open(log, "wb") as out:
         process = subprocess.Popen(
@@ -93,8 +95,8 @@ def run_watched(command: list[str], home: Path, log: Path) -> tuple[float, int, 
                 if sum(sizes.values()) > peak.together:
                     peak.together = sum(sizes.values())
                     peak.parts = {f"{_role(p)} {p.pid}": sizes[p.pid] for p in mine}
-                if pid_file.exists():
-                    peak.server = max(peak.server, sum(_pss(p) for p in _server(pid_file)))
+                if server is not None:
+                    peak.server = max(peak.server, sum(_pss(p) for p in _family(server)))
 
         thread = threading.Thread(target=watch, daemon=True)
         thread.start()
@@ -123,11 +125,16 @@ def _role(process: psutil.Process) -> str:
     )
 
 
-def _server(pid_file: Path) -> list[psutil.Process]:
+def parent_of(pid: int) -> int:
+    """Return the process id of a process's parent."""
+    return int(psutil.Process(pid).ppid())
+
+
+def _family(pid: int) -> list[psutil.Process]:
     try:
-        root = psutil.Process(int(pid_file.read_text().split()[0]))
+        root = psutil.Process(pid)
         return [root, *root.children(recursive=True)]
-    except (psutil.Error, OSError, ValueError, IndexError):
+    except psutil.Error:
         return []
 
 
