@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import getpass
+import importlib
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -256,6 +258,8 @@ def _open(home: Home, path: Path, request: Request, gate: Gate) -> Opened:
             return opened
         if gate.pid is None:
             gate.start()
+            # Needed once the file is parsed, and a second to import: the child parses meanwhile.
+            threading.Thread(target=importlib.import_module, args=("pandas",), daemon=True).start()
         home.work.mkdir(mode=0o700, exist_ok=True)
         opened.folder = folder = Path(tempfile.mkdtemp(dir=home.work))
         held.callback(shutil.rmtree, folder, ignore_errors=True)

@@ -65,11 +65,13 @@ def score_json(scored: Scored) -> dict[str, Any]:
     from messages import reason_text
 
     names = {unit.unit_id: unit for unit in scored.units}
-    by_commune = {commune: part for commune, part in scored.scores.criteria.groupby("commune", sort=False)}
+    by_commune: dict[str, list[dict[str, Any]]] = {}
+    for row in scored.scores.criteria.to_dict("records"):
+        by_commune.setdefault(row["commune"], []).append(row)
     communes = []
     for total in scored.scores.totals.to_dict("records"):
         unit = names[total["commune"]]
-        lines = [_line(row, reason_text) for row in by_commune[total["commune"]].to_dict("records")]
+        lines = [_line(row, reason_text) for row in by_commune[total["commune"]]]
         communes.append(
             {
                 "commune": unit.code, "name": unit.name, "unit_id": unit.unit_id, "total": plain(total["total"]),
