@@ -42,8 +42,8 @@ def cli() -> None:
 def ingest(paths: tuple[str, ...], contract: str | None, unit: str | None, received_at: str | None, json_out: bool) -> int:
     """Đọc, kiểm tra và nạp các tệp xuất (thư mục nghĩa là mọi tệp trong đó)."""
     from apps import show
+    from flows.steps.files import Request, candidates
     from flows.steps.home import UserError, parse_moment
-    from flows.steps.ingest import Request, candidates
     from flows.steps.ingest import ingest as run
 
     if not all(path.strip() for path in paths):

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from flows.steps.explain import explain
+from flows.steps.files import FileResult, Request, candidates
 from flows.steps.home import ZONE, Home
-from flows.steps.ingest import FileResult, Request, candidates, gate_of, ingest_files
+from flows.steps.ingest import gate_of, ingest_files
 from flows.steps.measure import question
 from flows.steps.score import publish, score_json, score_question
 

@@ -10,6 +10,7 @@ from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.steps import ingest as steps
+from flows.steps.files import Request, candidates
 from flows.steps.home import open_home
 
 
@@ -18,7 +19,7 @@ def load_files(paths: list[str], contract: str | None, unit: str | None, receive
     """Read, judge and load the files; one transaction each."""
     home = open_home()
     home.prepare()
-    request = steps.Request(steps.candidates(home, contract), unit=unit, received_at=received_at, origin="flow")
+    request = Request(candidates(home, contract), unit=unit, received_at=received_at, origin="flow")
     return [result.to_json() for result in steps.ingest(home, [Path(path) for path in paths], request)]
 
 

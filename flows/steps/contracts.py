@@ -13,7 +13,7 @@ from sources import snapshot
 
 def listing(home: Home) -> dict[str, Any]:
     """Return the known contracts: built in, and those of the home."""
-    from flows.steps.ingest import candidates
+    from flows.steps.files import candidates
 
     rows = [
         {
@@ -34,7 +34,7 @@ def draft(path: Path) -> dict[str, Any]:
 
     Raises: UserError.
     """
-    from flows.steps.ingest import path_text
+    from flows.steps.files import path_text
     from sources.child import sniff_in_child
 
     folder = Path(tempfile.mkdtemp(prefix="cchc-sniff-"))

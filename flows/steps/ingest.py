@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from flows.steps.failpoints import reached
-from flows.steps.home import Home, UserError, code_version, now
+from flows.steps.files import FileResult, Request, files_of, path_text
+from flows.steps.home import Home, code_version, now
 from sources import snapshot
 
 if TYPE_CHECKING:
@@ -32,105 +33,6 @@ SHOWN: Final = 1000
 LEFTOVER_S: Final = 6 * 3600
 ANALYSE_FROM: Final = 50_000  # rows: a load of this size leaves the planner with stale statistics
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass
-class FileResult:
-    """What became of one file: the entry of `ingest --json`."""
-
-    path: str
-    sha256: str | None = None
-    source: str | None = None
-    contract: str | None = None
-    status: str = "rejected"
-    rows_read: int = 0
-    rows_accepted: int = 0
-    rows_quarantined: int = 0
-    rows_unchanged: int = 0
-    reason: str | None = None
-    message: str | None = None
-    quarantine: list[dict[str, Any]] = field(default_factory=list)
-    verdict: str | None = None
-    drift: dict[str, list[str]] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    sheet: str | None = None
-    load_id: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Request:
-    """How files are to be read. contracts: the candidates; unit: overrides the file's own; received_at: known from then."""
-
-    contracts: tuple[Contract, ...]
-    unit: str | None = None
-    received_at: datetime | None = None
-    origin: str = "command"
-    retry_rejected: bool = True
-
-
-def candidates(home: Home, given: str | None) -> tuple[Contract, ...]:
-    """Return the one contract asked for (a file or a name), or all built-in ones and those of the home. Raises: UserError."""
-    from sources.contract import ContractError, builtin_contracts, load_contract
-
-    try:
-        known = {contract.name: contract for contract in builtin_contracts()}
-        for path in sorted(home.contracts.glob("*.yaml")):
-            contract = load_contract(path)
-            known[contract.name] = contract
-        if given is None:
-            return tuple(known.values())
-        if given in known and not os.path.isfile(given):
-            return (known[given],)
-        if not os.path.isfile(given):
-            raise UserError(
-                "no_contract",
-                f"Không có tệp hợp đồng «{given}»; các hợp đồng sẵn có: {', '.join(sorted(known))}.",
-            )
-        return (load_contract(Path(given)),)
-    except ContractError as error:
-        raise UserError("bad_contract", str(error)) from None
-
-
-def files_of(paths: Sequence[Path]) -> list[Path]:
-    """Return the files meant: a folder stands for every file in it, oldest first. Raises: UserError for a missing path."""
-    found: list[Path] = []
-    for path in paths:
-        try:
-            is_folder, is_link = path.is_dir(), path.is_symlink()
-        except OSError:  # a name too long to exist
-            is_folder = is_link = False
-        if is_folder and not is_link:
-            inside = [p for p in path.rglob("*") if not _hidden(p.relative_to(path)) and not p.is_dir()]
-            found.extend(sorted(inside, key=lambda p: (_modified_ns(p), os.fsencode(p))))
-        elif is_link or os.path.exists(path):
-            found.append(path)
-        else:
-            raise UserError(
-                "not_found",
-                f"Không có tệp hoặc thư mục «{snapshot.shown_name(path)}»; hãy kiểm tra đường dẫn.",
-            )
-    return list(dict.fromkeys(found))
-
-
-def path_text(path: Path) -> str:
-    """Return a path as text that any database and any JSON can hold: a byte that is no UTF-8 becomes \\xff."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def _hidden(inside: Path) -> bool:
-    """Whether a path below a folder is hidden, lies in a hidden folder, or is the lock file of an open workbook."""
-    return any(part.startswith((".", "~$")) for part in inside.parts)
-
-
-def _modified_ns(path: Path) -> int:
-    try:
-        return path.lstat().st_mtime_ns
-    except OSError:  # gone meanwhile; taking it says so
-        return 0
 
 
 @contextmanager
@@ -237,16 +139,12 @@ def _open(home: Home, path: Path, request: Request, gate: Gate) -> Opened:
     result.sha256 = taken.sha256
     reached("snapshot_taken")
     with home.database.begin() as tx:
-        row = ledger.record_arrival(
+        ledger.record_arrival(
             tx, sha256=taken.sha256, size=taken.size, suffix=taken.suffix, name=taken.name, location=path_text(path.absolute()),
             modified_ns=taken.modified_ns, origin=request.origin, received_by=_user(), received_at=opened.known_from,
             now=moment,
         )  # fmt: skip
     reached("arrival_recorded")
-    if row["state"] == "rejected" and not request.retry_rejected:
-        result.source, result.contract = row["source"], row["contract"]
-        result.reason, result.message = row["reason"], row["message"]
-        return opened
     with ExitStack() as held:
         # The claim is a lock of the database session: whoever dies lets go of it, and the next one starts over.
         held.enter_context(home.database.session_lock(f"content:{taken.sha256}"))

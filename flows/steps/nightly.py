@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from flows.steps.failpoints import reached
+from flows.steps.files import FileResult, Request, candidates, files_of, path_text
 from flows.steps.home import ZONE, Home, code_version, now
-from flows.steps.ingest import FileResult, Request, candidates, files_of, gate_of, ingest_files, path_text
+from flows.steps.ingest import gate_of, ingest_files
 from flows.steps.measure import question
 from flows.steps.score import digest_of, publish, score_json, score_question
 

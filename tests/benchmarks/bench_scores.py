@@ -113,8 +113,9 @@ def _changed(source: Path, target: Path, count: int, step: int, fee: int) -> Pat
 
 
 def test_after_a_hundred_changed(loaded: Loaded, tmp_path: Path) -> None:
+    from flows.steps.files import Request, candidates
     from flows.steps.home import open_home
-    from flows.steps.ingest import Request, candidates, gate_of, ingest_file
+    from flows.steps.ingest import gate_of, ingest_file
     from flows.steps.measure import question
     from flows.steps.score import score_json, score_question
 

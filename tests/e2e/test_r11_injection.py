@@ -98,8 +98,9 @@ def test_r11_every_document_still_comes(cchc: Cchc, attacked: dict[str, Any]) ->
 
 def test_r11_arguments(cchc: Cchc, attacked: dict[str, Any], monkeypatch: pytest.MonkeyPatch, files: Path) -> None:
     """Every payload as every argument. In this process: four hundred starts of the program would tell no more."""
+    from flows.steps.files import Request
     from flows.steps.home import UserError, open_home
-    from flows.steps.ingest import Request, ingest
+    from flows.steps.ingest import ingest
     from flows.steps.measure import measures_json, question
     from flows.steps.quarantine import export, listing
     from flows.steps.score import rules_at

@@ -103,7 +103,8 @@ class Readings:
 
 def load(home: Home, path: Path, gate: Any, received_at: datetime, contract: str | None = "one_stop") -> Any:
     """Take one file through the chain in this process."""
-    from flows.steps.ingest import Request, candidates, ingest_file
+    from flows.steps.files import Request, candidates
+    from flows.steps.ingest import ingest_file
 
     return ingest_file(home, path, Request(candidates(home, contract), None, received_at), gate)
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from flows.steps.files import Request, candidates, files_of
 from flows.steps.home import Home, UserError
-from flows.steps.ingest import Request, candidates, files_of, ingest_file, ingest_files
+from flows.steps.ingest import ingest_file, ingest_files
 from sources.quality import GateError, Verdict
 from tests.flows import kit
 

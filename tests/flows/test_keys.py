@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from flows.steps.files import Request, candidates
 from flows.steps.home import Home
-from flows.steps.ingest import Request, candidates, ingest_file
+from flows.steps.ingest import ingest_file
 from tests.flows import kit
 
 pytestmark = pytest.mark.db
