@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flows.steps.failpoints import reached
 from flows.steps.files import FileResult, Request, files_of, path_text
-from flows.steps.home import Home, code_version, now
+from flows.steps.home import ZONE, Home, code_version, now
 from sources import snapshot
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def _reject(home: Home, result: FileResult, taken: snapshot.Snapshot, reason: st
 def _duplicate(result: FileResult, load: dict[str, Any]) -> FileResult:
     result.status, result.source, result.contract = "duplicate", load["source"], load["contract"]
     result.load_id = load["load_id"]
-    result.message = f"Nội dung này đã nạp ngày {load['loaded_at']:%d/%m/%Y}; không nạp lại."
+    result.message = f"Nội dung này đã nạp ngày {load['loaded_at'].astimezone(ZONE):%d/%m/%Y}; không nạp lại."
     return result
 
 
