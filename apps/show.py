@@ -46,7 +46,8 @@ def _escape(text: object) -> str:
 
     if text in (None, ""):
         return "–"
-    return escape("".join(char if char.isprintable() else "\ufffd" for char in str(text)))
+    # A no-break space before % is ours, and no command to a terminal.
+    return escape("".join(char if char.isprintable() or char == fmt.NBSP else "\ufffd" for char in str(text)))
 
 
 def _when(text: str) -> str:
@@ -315,7 +316,7 @@ def _by_owner(lost: dict[str, Any]) -> Table:
                 item["code"],
                 _points(item["lost"]),
                 _escape(item["reason"].removeprefix(f"{item['label']}: ")),
-                "\n".join(_escape(code) for code in item["dossiers"][:3]) + more,
+                "\n".join(_escape(code) for code in item["dossiers"][:3]) + more or "–",
                 end_section=number == len(items) - 1,
             )
     return table
