@@ -13,7 +13,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from flows.steps import ingest
+from flows.steps import files, ingest
 from flows.steps.home import Home, code_version, open_home
 from sources import snapshot
 from tests.flows import kit
@@ -31,7 +31,7 @@ def main(folder: Path) -> None:
     code_version(), home.register, home.calendar, home.token_key, home.database.prepare()
     readings = kit.Readings(folder)
     ingest._parse = readings
-    contracts = list(ingest.candidates(home, "one_stop"))
+    contracts = list(files.candidates(home, "one_stop"))
     for line in sys.stdin:
         order = json.loads(line)
         if order["failpoint"] is None and order.get("read"):

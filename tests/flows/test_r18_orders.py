@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from flows.steps import ingest
+from flows.steps import files, ingest
 from flows.steps.home import Home
 from sources import hashing
 from tests.flows import kit
@@ -76,7 +76,7 @@ class Bench:
 
     def __init__(self, home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.home, self.folder, self.files = home, folder, {}
-        self.contract = next(c for c in ingest.candidates(home, "one_stop"))
+        self.contract = next(c for c in files.candidates(home, "one_stop"))
         monkeypatch.setattr(ingest, "_parse", self._parse)
         monkeypatch.setattr("sources.contract.load_contract", lambda path: self.contract)
         monkeypatch.setattr("sources.snapshot.place_of", lambda sha256, store: Path(self.contract.path))
