@@ -62,10 +62,6 @@ class Transaction:
         finally:
             cursor.close()
 
-    def analyse(self, table: str) -> None:
-        """Refresh the planner's statistics of a table of ours (a server that does not allow it only warns)."""
-        self.execute(f'analyze "{table}"')
-
     def lock(self, name: str) -> None:
         """Take the named lock until the end of the transaction; others wait."""
         self.execute("select pg_advisory_xact_lock(hashtextextended(%(name)s, 0))", {"name": f"cchc:{name}"})

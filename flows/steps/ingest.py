@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 1000
 LEFTOVER_S: Final = 6 * 3600
-ANALYSE_FROM: Final = 50_000  # rows: a load of this size leaves the planner with stale statistics
 Progress = Callable[[str, int, int], None]
 
 
@@ -298,9 +297,6 @@ def _commit(
         with home.database.begin() as tx:
             ledger.add_verdict(tx, taken.sha256, None, verdict.to_json(), now())
         return _reject(home, result, taken, f"quality_{verdict.reason}", verdict.message)
-    if merged.inserted > ANALYSE_FROM:
-        with home.database.begin() as tx:
-            tx.analyse(f"{table}_facts")
     result.status, result.load_id, result.rows_unchanged = "loaded", load_id, merged.unchanged
     return result
 
