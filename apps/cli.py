@@ -8,21 +8,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from flows.steps.home import Home
+from apps.commands.explain import explain
+from apps.commands.measures import measures
+from apps.commands.score import score
+from apps.options import as_json, as_of_option, home_of, say
 
 OUR_FAULT, CALLERS_FAULT, SOME_REJECTED = 1, 2, 3
-as_json = click.option("--json", "json_out", is_flag=True, help="In đúng một tài liệu JSON ra stdout.")
-year_option = click.option("--year", type=int, required=True, help="Năm chấm điểm.")
-as_of_option = click.option("--as-of", metavar="TS", help="Tính đến ngày (mặc định: bây giờ).")
-known_at_option = click.option("--known-at", metavar="TS", help="Chỉ dùng số liệu đã nạp đến lúc này.")
-definition_option = click.option("--definition", metavar="D", help="Định nghĩa trễ hạn: qd766, provincial_766, ii06, opencps.")
 
 
 @click.group(context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100})
@@ -49,12 +44,12 @@ def ingest(paths: tuple[str, ...], contract: str | None, unit: str | None, recei
     if not all(path.strip() for path in paths):
         # An unset shell variable must not mean the current folder.
         raise UserError("not_found", "Đường dẫn rỗng; hãy ghi tên tệp hoặc thư mục cần nạp.")
-    home = _home()
+    home = home_of()
     moment = parse_moment(received_at) if received_at else None
     request = Request(candidates(home, contract), unit, moment)
     with show.progress("Nạp tệp", json_out) as advance:
         results = run(home, [Path(path) for path in paths], request, advance)
-    _say({"files": [result.to_json() for result in results]}, json_out, show.ingested)
+    say({"files": [result.to_json() for result in results]}, json_out, show.ingested)
     return SOME_REJECTED if any(result.status == "rejected" for result in results) else 0
 
 
@@ -71,7 +66,7 @@ def sniff(path: Path, json_out: bool) -> int:
     from apps import show
     from flows.steps.contracts import draft
 
-    _say(draft(path), json_out, show.drafted)
+    say(draft(path), json_out, show.drafted)
     return 0
 
 
@@ -82,76 +77,7 @@ def contract_list(json_out: bool) -> int:
     from apps import show
     from flows.steps.contracts import listing
 
-    _say(listing(_home(prepare=False)), json_out, show.contracts)
-    return 0
-
-
-@cli.command()
-@year_option
-@click.option("--month", type=int, help="Chỉ một tháng (1–12); bỏ trống: từ đầu năm.")
-@click.option("--commune", metavar="C", help="Chỉ một xã (mã hoặc tên).")
-@as_of_option
-@known_at_option
-@definition_option
-@as_json
-def measures(
-    year: int, month: int | None, commune: str | None, as_of: str | None, known_at: str | None, definition: str | None,
-    json_out: bool,
-) -> int:  # fmt: skip
-    """Số lượng và tỷ lệ đứng sau các tiêu chí."""
-    from apps import show
-    from flows.steps.measure import measures_json
-
-    asked = _question(year, month, as_of, known_at, definition)
-    _say(measures_json(_home(), asked, commune), json_out, show.measures)
-    return 0
-
-
-@cli.command()
-@year_option
-@as_of_option
-@known_at_option
-@click.option("--criteria", "criteria_set", metavar="SET", help="Bộ tiêu chí (mặc định: bộ của xã).")
-@definition_option
-@as_json
-def score(
-    year: int,
-    as_of: str | None,
-    known_at: str | None,
-    criteria_set: str | None,
-    definition: str | None,
-    json_out: bool,
-) -> int:
-    """Chỉ số, xếp loại, thứ hạng của mọi xã theo từng tiêu chí."""
-    from apps import show
-    from flows.steps.score import score_json, score_question
-
-    asked, home = _question(year, None, as_of, known_at, definition), _home()
-    with home.database.begin() as tx:
-        document = score_json(score_question(home, tx, asked, criteria_set))
-    _say(document, json_out, show.scores)
-    return 0
-
-
-@cli.command()
-@click.option("--commune", metavar="C", required=True, help="Mã hoặc tên xã.")
-@year_option
-@click.option("--criterion", metavar="CODE", help="Chỉ một tiêu chí, ví dụ III.3.")
-@as_of_option
-@known_at_option
-@click.option("--criteria", "criteria_set", metavar="SET", help="Bộ tiêu chí.")
-@definition_option
-@as_json
-def explain(
-    commune: str, year: int, criterion: str | None, as_of: str | None, known_at: str | None, criteria_set: str | None,
-    definition: str | None, json_out: bool,
-) -> int:  # fmt: skip
-    """Từng điểm bị trừ: lý do, căn cứ, hồ sơ, người phải xử lý."""
-    from apps import show
-    from flows.steps.explain import explain as run
-
-    asked = _question(year, None, as_of, known_at, definition)
-    _say(run(_home(), asked, commune, criterion, criteria_set), json_out, show.explained)
+    say(listing(home_of(prepare=False)), json_out, show.contracts)
     return 0
 
 
@@ -165,11 +91,15 @@ def nightly(as_of: str | None, year: int | None, json_out: bool) -> int:
     from flows.steps.home import parse_moment
     from flows.steps.nightly import nightly as run
 
-    home = _home()
+    home = home_of()
     with show.progress("Chạy đêm", json_out) as advance:
         document = run(home, parse_moment(as_of) if as_of else None, year, advance)
-    _say(document, json_out, show.night)
+    say(document, json_out, show.night)
     return SOME_REJECTED if document["rejected"] else 0
+
+
+for command in (measures, score, explain):
+    cli.add_command(command)
 
 
 @cli.group()
@@ -186,7 +116,7 @@ def quarantine_list(sha256: str | None, everything: bool, json_out: bool) -> int
     from apps import show
     from flows.steps.quarantine import listing
 
-    _say(listing(_home(), sha256, everything), json_out, show.quarantined)
+    say(listing(home_of(), sha256, everything), json_out, show.quarantined)
     return 0
 
 
@@ -199,7 +129,7 @@ def quarantine_export(sha256: str, target: Path, json_out: bool) -> int:
     from apps import show
     from flows.steps.quarantine import export
 
-    _say(export(_home(), sha256, target), json_out, show.exported)
+    say(export(home_of(), sha256, target), json_out, show.exported)
     return 0
 
 
@@ -212,7 +142,7 @@ def quarantine_close(ids: tuple[int, ...], reason: str, json_out: bool) -> int:
     from apps import show
     from flows.steps.quarantine import close
 
-    _say(close(_home(), ids, reason), json_out, show.closed)
+    say(close(home_of(), ids, reason), json_out, show.closed)
     return 0
 
 
@@ -226,36 +156,9 @@ def demo(seed: int, year: int, json_out: bool) -> int:
     from apps.demo import demo as run
 
     with show.progress("Chạy thử", json_out) as advance:
-        document = run(_home(), seed, year, advance)
-    _say(document, json_out, show.demo)
+        document = run(home_of(), seed, year, advance)
+    say(document, json_out, show.demo)
     return 0
-
-
-def _home(*, prepare: bool = True) -> Home:
-    from flows.steps.home import open_home
-
-    home = open_home()
-    if prepare:
-        home.prepare()
-    return home
-
-
-def _question(year: int, month: int | None, as_of: str | None, known_at: str | None, definition: str | None) -> Any:
-    from flows.steps.home import parse_moment
-    from flows.steps.measure import question
-
-    return question(
-        year, month=month, as_of=parse_moment(as_of) if as_of else None,
-        known_at=parse_moment(known_at) if known_at else None, definition=definition,
-    )  # fmt: skip
-
-
-def _say(document: dict[str, Any], json_out: bool, show: Callable[[dict[str, Any]], None]) -> None:
-    if json_out:
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n")
-        sys.stdout.flush()
-    else:
-        show(document)
 
 
 def _fail(status: int, code: str, message: str) -> int:

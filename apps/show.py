@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from messages import GRADE_STATUS_LABELS, PROVENANCE_LABELS, STATUS_LABELS, fmt
+from messages import GRADE_STATUS_LABELS, PROVENANCE_LABELS, fmt
 
 STATUS_OF_FILE = {"loaded": "[green]đã nạp[/]", "duplicate": "đã có", "rejected": "[red]từ chối[/]"}
 VERDICTS = {"pass": "[green]đạt[/]", "quarantine": "[yellow]giữ dòng[/]", "reject": "[red]từ chối[/]"}
@@ -40,7 +40,7 @@ def progress(title: str, quiet: bool) -> Iterator[Callable[[str, int, int], None
         yield advance
 
 
-def _escape(text: object) -> str:
+def safe(text: object) -> str:
     """Return a text of unknown origin as it may be printed: no markup, no command to the terminal."""
     from rich.markup import escape
 
@@ -50,7 +50,7 @@ def _escape(text: object) -> str:
     return escape("".join(char if char.isprintable() or char == fmt.NBSP else "\ufffd" for char in str(text)))
 
 
-def _when(text: str) -> str:
+def when(text: str) -> str:
     """Return an ISO instant as read in Việt Nam."""
     from datetime import datetime
     from zoneinfo import ZoneInfo
@@ -58,11 +58,13 @@ def _when(text: str) -> str:
     return fmt.moment(datetime.fromisoformat(text).astimezone(ZoneInfo("Asia/Ho_Chi_Minh")))
 
 
-def _points(value: Any) -> str:
+def points(value: Any) -> str:
+    """Return points as people write them; a dash where there are none."""
     return "–" if value is None else fmt.points(value)
 
 
-def _table(title: str, *columns: str | tuple[str, str]) -> Table:
+def new_table(title: str, *columns: str | tuple[str, str]) -> Table:
+    """Return an empty table in the house style; a column is a name or (name, justify)."""
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     for column in columns:
         name, justify = column if isinstance(column, tuple) else (column, "left")
@@ -73,7 +75,7 @@ def _table(title: str, *columns: str | tuple[str, str]) -> Table:
 def ingested(document: dict[str, Any]) -> None:
     """Files with verdict and counts, then what is wrong."""
     out = console()
-    table = _table(
+    table = new_table(
         "Kết quả nạp tệp",
         "Tệp",
         "Loại",
@@ -85,20 +87,20 @@ def ingested(document: dict[str, Any]) -> None:
     )
     for file in document["files"]:
         table.add_row(
-            _escape(file["path"].rsplit("/", 1)[-1]), _escape(file["source"]), STATUS_OF_FILE[file["status"]],
+            safe(file["path"].rsplit("/", 1)[-1]), safe(file["source"]), STATUS_OF_FILE[file["status"]],
             fmt.count(file["rows_read"]), fmt.count(file["rows_accepted"]), fmt.count(file["rows_quarantined"]),
             fmt.count(file["rows_unchanged"]),
         )  # fmt: skip
     out.print(table)
     for file in document["files"]:
-        name = _escape(file["path"].rsplit("/", 1)[-1])
+        name = safe(file["path"].rsplit("/", 1)[-1])
         if file["message"]:
-            out.print(f"• {name}: {_escape(file['message'])}")
+            out.print(f"• {name}: {safe(file['message'])}")
         for warning in file["warnings"]:
-            out.print(f"  [yellow]Lưu ý[/] {name}: {_escape(warning)}")
+            out.print(f"  [yellow]Lưu ý[/] {name}: {safe(warning)}")
         for entry in file["quarantine"][:10]:
             out.print(
-                f"  {name}, dòng {entry['row']}, cột «{_escape(entry['column'])}»: {_escape(rule_text(entry['rule']))} ({_escape(entry['key'])})"
+                f"  {name}, dòng {entry['row']}, cột «{safe(entry['column'])}»: {safe(rule_text(entry['rule']))} ({safe(entry['key'])})"
             )
         if len(file["quarantine"]) > 10:
             out.print(f"  … còn {len(file['quarantine']) - 10} dòng nữa; xem «cchc quarantine list»")
@@ -117,17 +119,17 @@ def drafted(document: dict[str, Any]) -> None:
 
 
 def contracts(document: dict[str, Any]) -> None:
-    table = _table("Hợp đồng", "Tên", "Nguồn", "Bảng", "Mô tả", "Ở đâu")
+    table = new_table("Hợp đồng", "Tên", "Nguồn", "Bảng", "Mô tả", "Ở đâu")
     for row in document["contracts"]:
-        table.add_row(row["name"], row["source"], row["table"], _escape(row["label"]), row["origin"])
+        table.add_row(row["name"], row["source"], row["table"], safe(row["label"]), row["origin"])
     console().print(table)
 
 
 def measures(document: dict[str, Any]) -> None:
     """One block per commune."""
     out = console()
-    out.print(f"Tính đến {_when(document['as_of'])} · định nghĩa trễ hạn: {document['definition_version']}")
-    table = _table(
+    out.print(f"Tính đến {when(document['as_of'])} · định nghĩa trễ hạn: {document['definition_version']}")
+    table = new_table(
         "Số đo",
         "Xã",
         "Số đo",
@@ -140,7 +142,7 @@ def measures(document: dict[str, Any]) -> None:
         share = row["denominator"] is not None and row["value"] is not None
         value = fmt.percent(row["value"]) if share else "" if row["value"] is not None else "chưa có số liệu"
         table.add_row(
-            _escape(row["name"]), row["measure"], "–" if row["numerator"] is None else fmt.count(row["numerator"]),
+            safe(row["name"]), row["measure"], "–" if row["numerator"] is None else fmt.count(row["numerator"]),
             "–" if row["denominator"] is None else fmt.count(row["denominator"]), value, fmt.count(row["unknown"]) if row["unknown"] else "",
         )  # fmt: skip
     out.print(table)
@@ -148,16 +150,16 @@ def measures(document: dict[str, Any]) -> None:
 
 def district_table(document: dict[str, Any]) -> Table:
     """Return the table of communes: index so far, share scored, grade, rank."""
-    table = _table(
-        f"Chỉ số CCHC năm {document['year']}, tính đến {_when(document['as_of'])}", ("Hạng", "right"), "Xã", ("Điểm", "right"),
+    table = new_table(
+        f"Chỉ số CCHC năm {document['year']}, tính đến {when(document['as_of'])}", ("Hạng", "right"), "Xã", ("Điểm", "right"),
         ("Đã chấm", "right"), ("Tỷ lệ", "right"), "Xếp loại",
     )  # fmt: skip
     communes = sorted(document["communes"], key=lambda c: (c["rank"] is None, c["rank"] or 0, c["name"]))
     for row in communes:
         grade = row["grade"] or GRADE_STATUS_LABELS.get(row["grade_status"], "chưa xếp")
         table.add_row(
-            str(row["rank"] or "–"), _escape(row["name"]), _points(row["total"]), f"{_points(row['max_scored'])}/{_points(row['max_total'])}",
-            "–" if row["share_pct"] is None else f"{fmt.number(row['share_pct'], 1)} %", _escape(grade),
+            str(row["rank"] or "–"), safe(row["name"]), points(row["total"]), f"{points(row['max_scored'])}/{points(row['max_total'])}",
+            "–" if row["share_pct"] is None else f"{fmt.number(row['share_pct'], 1)} %", safe(grade),
         )  # fmt: skip
     return table
 
@@ -166,52 +168,49 @@ def scores(document: dict[str, Any]) -> None:
     """The district table, then what is not official."""
     out = console()
     out.print(district_table(document))
-    _caveats(out, document)
+    caveats(out, document)
 
 
-def _caveats(out: Console, document: dict[str, Any]) -> None:
+def caveats(out: Console, document: dict[str, Any]) -> None:
+    """Which rules were used, and what is not official about them."""
     out.print(
         f"Bộ tiêu chí: {document['criteria_set']} ({document.get('criteria_hash', '')[:12]}) · trễ hạn theo {document['definition']}"
     )
     if document.get("warning"):
-        out.print(f"[yellow]{_escape(document['warning'])}[/]")
+        out.print(f"[yellow]{safe(document['warning'])}[/]")
 
 
 def explained(document: dict[str, Any]) -> None:
     """Lost points by criterion, then what is missing."""
     out = console()
     out.print(
-        f"[bold]{_escape(document['name'])}[/] · năm {document['year']} · {_points(document['total'])} điểm trên "
-        f"{_points(document['max_scored'])} điểm đã chấm · mất {_points(document['lost'])} điểm"
+        f"[bold]{safe(document['name'])}[/] · năm {document['year']} · {points(document['total'])} điểm trên "
+        f"{points(document['max_scored'])} điểm đã chấm · mất {points(document['lost'])} điểm"
     )
     for item in document["items"]:
+        out.print(f"\n[bold]{item['code']}[/] {safe(item['label'])}: −{points(item['lost'])} / {points(item['max_points'])} điểm")
+        out.print(f"   Lý do: {safe(item['reason'])}")
         out.print(
-            f"\n[bold]{item['code']}[/] {_escape(item['label'])}: −{_points(item['lost'])} / {_points(item['max_points'])} điểm"
-        )
-        out.print(f"   Lý do: {_escape(item['reason'])}")
-        out.print(
-            f"   Căn cứ: {_escape(item['clause'])} ({PROVENANCE_LABELS[item['provenance']]}) · Phụ trách: {_escape(item['owner'])}"
+            f"   Căn cứ: {safe(item['clause'])} ({PROVENANCE_LABELS[item['provenance']]}) · Phụ trách: {safe(item['owner'])}"
         )
         if item["to_recover"]:
-            out.print(f"   Cần làm: {_escape(item['to_recover'])}")
+            out.print(f"   Cần làm: {safe(item['to_recover'])}")
         if item["declared"]:
             declared = item["declared"]
-            out.print(
-                f"   Kê khai: {_escape(declared['file'])}, dòng {declared['row']} · minh chứng: {_escape(declared['evidence'])}"
-            )
+            out.print(f"   Kê khai: {safe(declared['file'])}, dòng {declared['row']} · minh chứng: {safe(declared['evidence'])}")
         for source in item["sources"][:10]:
             out.print(
-                f"   • {_escape(source['dossier'])} · {_escape(source['officer'])} · {_escape(source['file'])}, dòng {source['row']} · −{_points(source['lost'])}"
+                f"   • {safe(source['dossier'])} · {safe(source['officer'])} · {safe(source['file'])}, dòng {source['row']} · −{points(source['lost'])}"
             )
         if item["dossier_count"] > 10:
             out.print(f"   … tất cả {fmt.count(item['dossier_count'])} hồ sơ (--json để lấy đủ)")
     if document["missing"]:
-        table = _table("\nChưa có số liệu (không tính là 0)", "Tiêu chí", "Nội dung", ("Điểm", "right"), "Phụ trách")
+        table = new_table("\nChưa có số liệu (không tính là 0)", "Tiêu chí", "Nội dung", ("Điểm", "right"), "Phụ trách")
         for row in document["missing"]:
-            table.add_row(row["code"], _escape(row["label"]), _points(row["max_points"]), _escape(row["owner"]))
+            table.add_row(row["code"], safe(row["label"]), points(row["max_points"]), safe(row["owner"]))
         out.print(table)
     if document.get("warning"):
-        out.print(f"[yellow]{_escape(document['warning'])}[/]")
+        out.print(f"[yellow]{safe(document['warning'])}[/]")
 
 
 def night(document: dict[str, Any]) -> None:
@@ -230,21 +229,21 @@ def night(document: dict[str, Any]) -> None:
 def findings(rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
-    table = _table("Đối chiếu giữa các tệp", "Kiểm tra", "Xã", "Nội dung")
+    table = new_table("Đối chiếu giữa các tệp", "Kiểm tra", "Xã", "Nội dung")
     for row in rows[:20]:
-        table.add_row(_escape(row["label"]), _escape(row["unit"]), _escape(row["text"]))
+        table.add_row(safe(row["label"]), safe(row["unit"]), safe(row["text"]))
     console().print(table)
     if len(rows) > 20:
         console().print(f"… còn {len(rows) - 20} điểm nữa (--json để lấy đủ)")
 
 
 def quarantined(document: dict[str, Any]) -> None:
-    table = _table("Các dòng bị giữ lại", ("Số", "right"), "Tệp", ("Dòng", "right"), "Cột", "Lý do", "Mã", "Tình trạng")
+    table = new_table("Các dòng bị giữ lại", ("Số", "right"), "Tệp", ("Dòng", "right"), "Cột", "Lý do", "Mã", "Tình trạng")
     states = {"open": "chờ sửa", "superseded": "đã có bản sửa", "closed": "đã đóng"}
     for row in document["rows"]:
         table.add_row(
-            str(row["quarantine_id"]), _escape(row["file"]), str(row["row"]), _escape(row["column"]), _escape(rule_text(row["rule"])),
-            _escape(row["key"]), states.get(row["state"], row["state"]),
+            str(row["quarantine_id"]), safe(row["file"]), str(row["row"]), safe(row["column"]), safe(rule_text(row["rule"])),
+            safe(row["key"]), states.get(row["state"], row["state"]),
         )  # fmt: skip
     console().print(table)
 
@@ -264,30 +263,30 @@ def demo(document: dict[str, Any]) -> None:
     """The district, the commune's lost points by owner, its targets, the verdicts, the paths."""
     out = console()
     out.print(district_table(document["score"]))
-    _caveats(out, document["score"])
+    caveats(out, document["score"])
     lost = document["explain"]
     out.print(_by_owner(lost))
-    table = _table("\nChỉ tiêu trong thông báo", "Chỉ tiêu", "Hiện tại", "Ngưỡng", "Tình trạng", "Nguồn")
+    table = new_table("\nChỉ tiêu trong thông báo", "Chỉ tiêu", "Hiện tại", "Ngưỡng", "Tình trạng", "Nguồn")
     for row in document["targets"]:
         table.add_row(
-            _escape(row["label"]),
-            _escape(row["value_text"]),
-            _escape(row["threshold_text"]),
-            _escape(row["state_text"]),
-            _escape(row["paragraph"]),
+            safe(row["label"]),
+            safe(row["value_text"]),
+            safe(row["threshold_text"]),
+            safe(row["state_text"]),
+            safe(row["paragraph"]),
         )
     out.print(table)
-    table = _table("\nChất lượng tệp", "Kết luận", ("Số tệp", "right"), ("Dòng đọc", "right"), ("Dòng giữ lại", "right"))
+    table = new_table("\nChất lượng tệp", "Kết luận", ("Số tệp", "right"), ("Dòng đọc", "right"), ("Dòng giữ lại", "right"))
     for row in document["quality"]:
         table.add_row(
-            VERDICTS.get(row["verdict"], _escape(row["verdict"])),
+            VERDICTS.get(row["verdict"], safe(row["verdict"])),
             str(row["files"]),
             fmt.count(row["rows_read"]),
             fmt.count(row["rows_quarantined"]),
         )
     out.print(table)
     for file in document["rejected"]:
-        out.print(f"• {_escape(file['path'].rsplit('/', 1)[-1])}: {_escape(file['message'])}")
+        out.print(f"• {safe(file['path'].rsplit('/', 1)[-1])}: {safe(file['message'])}")
     findings(document["findings"])
     for label, path in document["written"].items():
         out.print(f"{label}: {path}", soft_wrap=True)
@@ -296,8 +295,8 @@ def demo(document: dict[str, Any]) -> None:
 
 def _by_owner(lost: dict[str, Any]) -> Table:
     """Return the lost points under each owner, the owner with most to recover first."""
-    table = _table(
-        f"\n{lost['name']}: mất {_points(lost['lost'])} điểm, theo người phụ trách",
+    table = new_table(
+        f"\n{lost['name']}: mất {points(lost['lost'])} điểm, theo người phụ trách",
         "Phụ trách",
         "Tiêu chí",
         ("Mất", "right"),
@@ -312,16 +311,11 @@ def _by_owner(lost: dict[str, Any]) -> Table:
         for number, item in enumerate(sorted(items, key=lambda i: -i["lost"])):
             more = f" … ({fmt.count(item['dossier_count'])} hồ sơ)" if item["dossier_count"] > 3 else ""
             table.add_row(
-                f"{_escape(owner)}\n[bold]−{_points(total)}[/]" if not number else "",
+                f"{safe(owner)}\n[bold]−{points(total)}[/]" if not number else "",
                 item["code"],
-                _points(item["lost"]),
-                _escape(item["reason"].removeprefix(f"{item['label']}: ")),
-                "\n".join(_escape(code) for code in item["dossiers"][:3]) + more or "–",
+                points(item["lost"]),
+                safe(item["reason"].removeprefix(f"{item['label']}: ")),
+                "\n".join(safe(code) for code in item["dossiers"][:3]) + more or "–",
                 end_section=number == len(items) - 1,
             )
     return table
-
-
-def status_text(status: str) -> str:
-    """Return a criterion's status in words."""
-    return STATUS_LABELS.get(status, status)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from criteria.model import (
     Instrument,
     Measure,
     Rule,
+    SampleRule,
     Section,
     Source,
     TargetValue,
@@ -64,9 +65,19 @@ def section_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("section_*.yaml"), key=number)
 
 
-def list_sets(root: Path | None = None) -> list[str]:
+def set_folders(root: Path | None = None, extra: Path | None = None) -> dict[str, Path]:
+    """The folder of every set by name: the built-in ones and those in `extra`, a folder of sets. Built-in names win."""
+    found: dict[str, Path] = {}
+    for home in ((root or ROOT) / "sets", extra):
+        if home is not None:
+            for head in sorted(home.glob("*/set.yaml")):
+                found.setdefault(head.parent.name, head.parent)
+    return dict(sorted(found.items()))
+
+
+def list_sets(root: Path | None = None, extra: Path | None = None) -> list[str]:
     """Names of the sets on disk, sorted."""
-    return sorted(p.parent.name for p in ((root or ROOT) / "sets").glob("*/set.yaml"))
+    return list(set_folders(root, extra))
 
 
 @lru_cache(maxsize=16)
@@ -115,23 +126,124 @@ def load_notice(name: str = "notice", root: Path | None = None) -> Notice:
     return Notice(key, instruments[key].citation, str(data["unit"]), int(data["year"]), items)
 
 
-def load_set(name: str = DEFAULT_SET, root: Path | None = None) -> CriteriaSet:
-    """The criteria set `name`. Raises CriteriaError for an unknown name, listing the known ones."""
-    return _load_set(name, root or ROOT)
+def load_set(name: str = DEFAULT_SET, root: Path | None = None, extra: Path | None = None) -> CriteriaSet:
+    """The criteria set `name`; `extra` is a folder with more sets.
+
+    Raises CriteriaError for an unknown name, listing the known ones.
+    """
+    folder = _folder(name, root, extra)
+    return _load_set(name, folder, root or ROOT, _stamp(folder))
 
 
-@lru_cache(maxsize=32)
-def _load_set(name: str, root: Path) -> CriteriaSet:
-    if name not in list_sets(root):
-        known = ", ".join(list_sets(root))
-        raise CriteriaError(f"Không có bộ tiêu chí «{name}». Các bộ hiện có: {known}.")
-    folder = root / "sets" / name
-    instruments, measures = load_instruments(root), load_measures(root)
-    head_path, targets_path = folder / "set.yaml", folder / "targets.yaml"
-    head, raw_targets = read_yaml(head_path), read_yaml(targets_path)
-    raw_sections = [(path, read_yaml(path)) for path in section_files(folder)]
-    criteria = [_criterion(path, code, entry, instruments) for path, entries in raw_sections for code, entry in entries.items()]
-    content = {"set": head, "targets": raw_targets, "criteria": [entries for _, entries in raw_sections]}
+def set_content(name: str = DEFAULT_SET, root: Path | None = None, extra: Path | None = None) -> dict[str, Any]:
+    """The set as plain data, all that its figures and citations rest on; `build_set` makes the very same set of it.
+
+    Keys: set, targets, criteria (code → entry), instruments and measures (those the set uses). Fit for JSON.
+    """
+    return dict(_plain(_read_content(_folder(name, root, extra), root or ROOT)))
+
+
+def build_set(content: Mapping[str, Any], where: str = "set") -> CriteriaSet:
+    """The set that `content` (see `set_content`) describes. Raises CriteriaError; `where` names it in messages."""
+    return _build(_dated(content), Path(where))
+
+
+def _folder(name: str, root: Path | None, extra: Path | None) -> Path:
+    folders = set_folders(root, extra)
+    if name not in folders:
+        raise CriteriaError(f"Không có bộ tiêu chí «{name}». Các bộ hiện có: {', '.join(folders)}.")
+    return folders[name]
+
+
+def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """What changes when a file of the set changes, so that a running process sees the new text."""
+    files = sorted(folder.glob("*.yaml"))
+    return tuple((f.name, (status := f.stat()).st_mtime_ns, status.st_size) for f in files)
+
+
+@lru_cache(maxsize=64)
+def _load_set(name: str, folder: Path, root: Path, stamp: tuple[tuple[str, int, int], ...]) -> CriteriaSet:
+    origins = {code: path for path in section_files(folder) for code in read_yaml(path)}
+    content = _read_content(folder, root)
+    for part in ("instruments", "measures"):
+        kind = Instrument if part == "instruments" else Measure
+        for key, entry in content[part].items():
+            _built(root / f"{part}.yaml", key, kind, {"key" if part == "instruments" else "name": key, **entry})
+    return _build(content, folder / "set.yaml", origins)
+
+
+def _read_content(folder: Path, root: Path) -> dict[str, Any]:
+    head, targets = read_yaml(folder / "set.yaml"), read_yaml(folder / "targets.yaml")
+    entries: dict[str, Any] = {}
+    for path in section_files(folder):
+        entries |= read_yaml(path)
+    instruments = read_yaml(root / "instruments.yaml")
+    own = folder / "instruments.yaml"
+    if own.exists():
+        instruments = instruments | read_yaml(own)
+    measures = read_yaml(root / "measures.yaml")
+    cited = set(_cited([head, targets, entries]))
+    used = {m for e in entries.values() if isinstance(e, dict) for m in _measures_of(e)}
+    used |= {str(v) for k, v in (head.get("sample") or {}).items() if k in ("forms", "population")}
+    return {
+        "set": head,
+        "targets": targets,
+        "criteria": entries,
+        "instruments": {k: v for k, v in instruments.items() if k in cited},
+        "measures": {k: v for k, v in measures.items() if k in used},
+    }
+
+
+def _cited(value: Any) -> Iterator[str]:
+    """The keys of all instruments named under any `instrument:`."""
+    if isinstance(value, Mapping):
+        for key, entry in value.items():
+            if key == "instrument" and isinstance(entry, str):
+                yield entry
+            else:
+                yield from _cited(entry)
+    elif isinstance(value, (list, tuple)):
+        for entry in value:
+            yield from _cited(entry)
+
+
+def _measures_of(entry: Mapping[str, Any]) -> list[str]:
+    return [str(entry["measure"])] if entry.get("measure") else [str(m) for m in (entry.get("inputs") or {}).values()]
+
+
+def _plain(value: Any) -> Any:
+    """Dates as ISO text: fit for JSON."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value.isoformat() if isinstance(value, date) else value
+
+
+_DATES = frozenset({"in_force_from", "date"})
+
+
+def _dated(value: Any) -> Any:
+    """The inverse of `_plain`: the fields that hold dates become dates again."""
+    if isinstance(value, Mapping):
+        return {k: _as_date(v) if k in _DATES else _dated(v) for k, v in value.items()}
+    return [_dated(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
+def _as_date(value: Any) -> Any:
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return value  # said in words where the date is used
+
+
+def _build(content: Mapping[str, Any], head_path: Path, origins: Mapping[str, Path] | None = None) -> CriteriaSet:
+    head, raw_targets = content["set"], content["targets"]
+    instruments = {k: _built(head_path, k, Instrument, {"key": k, **v}) for k, v in content["instruments"].items()}
+    measures = {k: _built(head_path, k, Measure, {"name": k, **v}) for k, v in content["measures"].items()}
+    origins = origins or {}
+    criteria = [_criterion(origins.get(code, head_path), code, e, instruments) for code, e in content["criteria"].items()]
+    targets_path = head_path.with_name("targets.yaml")
     try:
         return CriteriaSet(
             name=head["name"],
@@ -142,7 +254,7 @@ def _load_set(name: str, root: Path) -> CriteriaSet:
             total=float(head["total"]),
             in_force_from=_day(head_path, "in_force_from", head["in_force_from"]),
             provenance=head["provenance"],
-            source=_source(head_path, name, head, instruments),
+            source=_source(head_path, name := str(head["name"]), head, instruments),
             warning=head.get("warning"),
             sections={k: Section(k, v["label"], float(v["max_points"])) for k, v in head["sections"].items()},
             criteria=tuple(criteria),
@@ -161,12 +273,24 @@ def _load_set(name: str, root: Path) -> CriteriaSet:
             bonus_limit=float(head["bonus"]["limit"]),
             ranking_method=head["ranking"]["method"],
             ranking_basis=head["ranking"]["basis"],
+            ranking_within=head["ranking"].get("within", "all"),
             grading_basis=head["grading"]["basis"],
+            grading_scale=float(head["grading"].get("scale", 100)),
             min_scored_share=float(head["grading"]["min_scored_share"]),
-            hash=content_hash(content),
+            definitions=dict(head.get("definitions") or {}),
+            sample=_sample(head_path, name, head.get("sample"), instruments),
+            hash=content_hash(_plain(content)),
         )
     except (KeyError, TypeError, IndexError) as error:
         raise CriteriaError(f"{head_path}: thiếu hoặc sai mục {error}") from error
+
+
+def _sample(path: Path, name: str, raw: Any, instruments: Mapping[str, Instrument]) -> SampleRule | None:
+    if raw is None:
+        return None
+    return SampleRule(
+        raw["forms"], raw["population"], float(raw["error"]), _source(path, name, raw, instruments), raw["provenance"]
+    )
 
 
 def content_hash(content: Any) -> str:

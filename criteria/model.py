@@ -165,6 +165,17 @@ class Appraiser:
 
 
 @dataclass(frozen=True)
+class SampleRule:
+    """How many forms a survey needs: n = N / (1 + N·error²), from a measure of forms and one of the population."""
+
+    forms: str
+    population: str
+    error: float
+    source: Source
+    provenance: str
+
+
+@dataclass(frozen=True)
 class Section:
     code: str
     label: str
@@ -237,8 +248,12 @@ class ResolvedSet:
     bonus_limit: float
     ranking_method: str
     ranking_basis: str
+    ranking_within: str
     grading_basis: str
+    grading_scale: float
     min_scored_share: float
+    definitions: Mapping[str, str]
+    sample: SampleRule | None
     provenance: str
     warning: str | None
     hash: str
@@ -259,7 +274,12 @@ class ResolvedSet:
 
 @dataclass(frozen=True)
 class CriteriaSet:
-    """A dated criteria set. `hash` is the sha256 of its canonical content."""
+    """A dated criteria set. `hash` is the sha256 of its canonical content.
+
+    subject: what is scored, commune or official. definitions: the definition of each thing (overdue…) that the set prescribes.
+    grading_scale: what the grade bands are written on (100 for percent, 18 for eighteen points).
+    ranking_within: `all` subjects together, or `commune` for officials ranked among their own commune's.
+    """
 
     name: str
     label: str
@@ -281,8 +301,12 @@ class CriteriaSet:
     bonus_limit: float
     ranking_method: str
     ranking_basis: str
+    ranking_within: str
     grading_basis: str
+    grading_scale: float
     min_scored_share: float
+    definitions: Mapping[str, str]
+    sample: SampleRule | None
     hash: str
 
     def target(self, name: str, day: date) -> TargetValue:
@@ -319,8 +343,12 @@ class CriteriaSet:
             bonus_limit=self.bonus_limit,
             ranking_method=self.ranking_method,
             ranking_basis=self.ranking_basis,
+            ranking_within=self.ranking_within,
             grading_basis=self.grading_basis,
+            grading_scale=self.grading_scale,
             min_scored_share=self.min_scored_share,
+            definitions=self.definitions,
+            sample=self.sample,
             provenance=self.provenance,
             warning=self.warning,
             hash=self.hash,

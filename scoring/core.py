@@ -33,9 +33,9 @@ def clip_bonus(units: ArrayLike, limit_units: int) -> NDArray[np.int64]:
     return np.clip(np.asarray(units, dtype=np.int64), -limit_units, limit_units)
 
 
-def share_units(total: ArrayLike, max_scored: ArrayLike, decimals: int = 2) -> NDArray[np.int64]:
-    """100 × total / max_scored in units of 10**-decimals percent, half up; NO_UNITS if nothing is scored."""
-    scaled = np.asarray(total, dtype=np.int64) * (100 * 10**decimals)
+def share_units(total: ArrayLike, max_scored: ArrayLike, decimals: int = 2, scale: float = 100.0) -> NDArray[np.int64]:
+    """scale × total / max_scored in units of 10**-decimals, half up; NO_UNITS if nothing is scored. scale 100: percent."""
+    scaled = np.asarray(total, dtype=np.int64) * int(rounding.to_units(scale, decimals))
     return rounding.half_up_ratio(scaled, max_scored)
 
 

@@ -360,7 +360,8 @@ def _totals_frame(criteria_at: ResolvedSet, columns: Sequence[_Column], communes
     share = np.where(known, core.share_units(base + bonus, max_scored, decimals), NO_UNITS)
     enough_at = as_fraction(criteria_at.min_scored_share) * max_total
     enough = known & (max_scored * enough_at.denominator >= enough_at.numerator)
-    grade = np.where(enough, core.grade_codes(share, criteria_at.bands.bands, decimals), core.NO_GRADE)
+    scaled = np.where(known, core.share_units(base + bonus, max_scored, decimals, criteria_at.grading_scale), NO_UNITS)
+    grade = np.where(enough, core.grade_codes(scaled, criteria_at.bands.bands, decimals), core.NO_GRADE)
     rank = core.competition_rank(share if criteria_at.ranking_basis == "share" else total)
     grades = np.array([*criteria_at.bands.grades, None], dtype=object)
     return pd.DataFrame(
@@ -371,6 +372,7 @@ def _totals_frame(criteria_at: ResolvedSet, columns: Sequence[_Column], communes
             "max_scored": from_units(max_scored, decimals),
             "max_total": np.full(count, max_total / 10**decimals),
             "share": from_units(share, decimals),
+            "grading_index": from_units(scaled, decimals),
             "grade": pd.Series(grades[grade], dtype=object),
             "grade_status": pd.Series(np.where(enough, "graded", "insufficient_data"), dtype=object),
             "rank": pd.arrays.IntegerArray(rank, rank == core.NO_RANK),

@@ -98,6 +98,11 @@ class Home:
         return self.root / "contracts"
 
     @property
+    def criteria(self) -> Path:
+        """The folder of this installation's own criteria sets, beside the built-in ones."""
+        return self.root / "criteria"
+
+    @property
     def work(self) -> Path:
         return self.root / "work"
 
@@ -122,7 +127,7 @@ class Home:
     def prepare(self) -> None:
         """Make the folders, the database and its registers. Cheap when everything is there."""
         place.make_home(self.root)
-        for folder in (self.inbox, self.snapshots, self.contracts, self.work):
+        for folder in (self.inbox, self.snapshots, self.contracts, self.criteria, self.work):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.reports.mkdir(parents=True, exist_ok=True)
         self.database.prepare()

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import criteria
-from flows.steps.home import Home, UserError, code_version, now
+from flows.steps.home import Home, code_version, now
 from flows.steps.measure import Question, measure_frame, plain, stamp
+from flows.steps.rules import rules_on
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,56 +22,66 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Subject:
+    """Who is scored: a commune, or one of its officials. subject_id is what the frames call `commune`."""
+
+    subject_id: str
+    unit: Unit
+    officer: str | None = None
+    department: str | None = None
+
+
+@dataclass(frozen=True)
 class Scored:
-    """A scored question: the scores, what they were computed from, and the communes."""
+    """A scored question: the scores, what they were computed from, and who was scored."""
 
     asked: Question
     rules: ResolvedSet
     scores: Scores
     measures: pd.DataFrame
     declarations: pd.DataFrame
-    units: list[Unit]
+    subjects: list[Subject]
+
+    @property
+    def units(self) -> list[Unit]:
+        """The communes concerned, each once."""
+        return list({subject.unit.unit_id: subject.unit for subject in self.subjects}.values())
 
 
-def rules_at(name: str | None, asked: Question) -> ResolvedSet:
-    """Return a criteria set as in force on the question's day. Raises: UserError."""
-    known = criteria.list_sets()
-    chosen = name or criteria.DEFAULT_SET
-    if chosen not in known:
-        raise UserError("unknown_criteria", f"Không có bộ tiêu chí «{chosen}»; các bộ đã biết: {', '.join(known)}.")
-    return criteria.load_set(chosen).at(asked.last_day)
-
-
-def score_question(home: Home, tx: Transaction, asked: Question, set_name: str | None = None) -> Scored:
-    """Score every commune for a question."""
+def score_question(
+    home: Home, tx: Transaction, asked: Question, set_name: str | None = None, rules: ResolvedSet | None = None
+) -> Scored:
+    """Score every commune (or official) for a question, by a set's name or by rules already resolved. Raises: UserError."""
     from scoring.engine import score
     from warehouse import queries
 
-    rules = rules_at(set_name, asked)
+    rules = rules or rules_on(home, set_name, asked.last_day)
     programme = next(
         (c.measure_args["programme"] for c in rules.criteria if c.measure == "task_on_time" and c.measure_args),
         None,
     )
     frame, units = measure_frame(home, tx, asked, programme)
+    subjects = [Subject(unit.unit_id, unit) for unit in units]
     declared = queries.register_counts(
         tx, "declarations", year=asked.year, first_day=asked.first_day, last_day=asked.last_day, known_day=asked.last_day,
         known_at=asked.known_at,
     ).rename(columns={"unit_code": "commune"})  # fmt: skip
-    scores = score(frame[frame["numerator"].notna()], declared, rules, [unit.unit_id for unit in units])
-    return Scored(asked, rules, scores, frame, declared, units)
+    scores = score(frame[frame["numerator"].notna()], declared, rules, [subject.subject_id for subject in subjects])
+    return Scored(asked, rules, scores, frame, declared, subjects)
 
 
 def score_json(scored: Scored) -> dict[str, Any]:
     """Return the document of `cchc score`."""
     from messages import reason_text
 
-    names = {unit.unit_id: unit for unit in scored.units}
+    subjects = {subject.subject_id: subject for subject in scored.subjects}
     by_commune: dict[str, list[dict[str, Any]]] = {}
     for row in scored.scores.criteria.to_dict("records"):
         by_commune.setdefault(row["commune"], []).append(row)
     communes = []
     for total in scored.scores.totals.to_dict("records"):
-        unit = names[total["commune"]]
+        subject = subjects[total["commune"]]
+        unit = subject.unit
         lines = [_line(row, reason_text) for row in by_commune[total["commune"]]]
         communes.append(
             {

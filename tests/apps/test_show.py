@@ -193,10 +193,6 @@ def test_progress_is_silent_away_from_a_terminal(capsys: pytest.CaptureFixture[s
     assert said.out == "" and "\x1b" not in said.err
 
 
-def test_status_words() -> None:
-    assert show.status_text("no_data") != "no_data" and show.status_text("khác") == "khác"
-
-
 def test_a_no_break_space_is_printed_and_an_escape_is_not() -> None:
-    assert show._escape("1\u00a0%") == "1\u00a0%"
-    assert "\x1b" not in show._escape("a\x1b[31mb")
+    assert show.safe("1\u00a0%") == "1\u00a0%"
+    assert "\x1b" not in show.safe("a\x1b[31mb")

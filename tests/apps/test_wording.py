@@ -10,6 +10,7 @@ import click
 import pytest
 
 from apps import cli
+from apps.options import say
 from apps.wording import failure, usage_error
 
 
@@ -81,7 +82,7 @@ def test_a_home_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_a_document_with_no_number_is_never_half_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError):
-        cli._say({"a": 1, "b": float("nan")}, True, print)
+        say({"a": 1, "b": float("nan")}, True, print)
     assert capsys.readouterr().out == ""
 
 

@@ -103,7 +103,7 @@ def test_r11_arguments(cchc: Cchc, attacked: dict[str, Any], monkeypatch: pytest
     from flows.steps.ingest import ingest
     from flows.steps.measure import measures_json, question
     from flows.steps.quarantine import export, listing
-    from flows.steps.score import rules_at
+    from flows.steps.rules import rules_on
 
     monkeypatch.setenv("CCHC_HOME", str(cchc.home))
     monkeypatch.setenv("CCHC_CLOCK", CLOCK)
@@ -113,7 +113,7 @@ def test_r11_arguments(cchc: Cchc, attacked: dict[str, Any], monkeypatch: pytest
         with pytest.raises(UserError):
             question(2023, definition=text)
         with pytest.raises(UserError):
-            rules_at(text, asked)
+            rules_on(home, text or "\0", asked.last_day)
         with pytest.raises(UserError):
             home.commune(text, asked.last_day)
         if n % 10 == 0:
