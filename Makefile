@@ -54,6 +54,7 @@ bench: setup  ## the benchmarks, with machine and sizes
 	$(PY) -m pytest tests/benchmarks -s -m bench
 
 docs: setup  ## rewrites the generated pages under docs/
+	$(PY) -m criteria.schema
 	$(PY) -m criteria.docs
 	$(PY) -m warehouse.docs
 

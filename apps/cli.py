@@ -12,8 +12,13 @@ from pathlib import Path
 
 import click
 
+from apps.commands.audit import audit
+from apps.commands.commitments import commitments
+from apps.commands.criteria import criteria
 from apps.commands.explain import explain
 from apps.commands.measures import measures
+from apps.commands.robustness import robustness
+from apps.commands.scenario import scenario
 from apps.commands.score import score
 from apps.options import as_json, as_of_option, home_of, say
 
@@ -98,7 +103,7 @@ def nightly(as_of: str | None, year: int | None, json_out: bool) -> int:
     return SOME_REJECTED if document["rejected"] else 0
 
 
-for command in (measures, score, explain):
+for command in (criteria, measures, score, explain, robustness, commitments, scenario, audit):
     cli.add_command(command)
 
 

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from flows.steps.commitments import states
 from flows.steps.explain import explain
 from flows.steps.files import FileResult, Request, candidates
 from flows.steps.home import ZONE, Home
 from flows.steps.ingest import gate_of, ingest_files
 from flows.steps.measure import question
-from flows.steps.score import publish, score_json, score_question
+from flows.steps.runs import hold_inputs, publish
+from flows.steps.score import score_json, score_question
 
 COMMUNE = "22492"
 Advance = Callable[[str, int, int], None]
@@ -27,9 +29,12 @@ def demo(home: Home, seed: int, year: int, advance: Advance) -> dict[str, Any]:
     with home.database.begin() as tx:
         from flows.steps.checks import cross_checks
 
+        hold_inputs(tx)
         scored = score_question(home, tx, asked)
+        commune = home.commune(COMMUNE, asked.last_day)
+        targets = states(home, tx, asked, commune, scored=scored)
         document = score_json(scored)
-        run = publish(home, tx, scored, document)
+        run = publish(home, tx, scored, document, origin="demo")
         found = cross_checks(home, tx, asked.as_of)
     from flows.steps.nightly import write_reports
 
@@ -39,7 +44,7 @@ def demo(home: Home, seed: int, year: int, advance: Advance) -> dict[str, Any]:
         "year": year,
         "score": document,
         "explain": explain(home, asked, COMMUNE),
-        "targets": _targets(scored),
+        "targets": targets,
         "quality": _quality(files),
         "rejected": [file.to_json() for file in files if file.status == "rejected"],
         "files": len(files),
@@ -78,33 +83,6 @@ def _load(home: Home, exports: list[tuple[Any, datetime]], advance: Advance) -> 
     with gate_of(home) as gate:
         gate.start()
         return ingest_files(home, wanted, gate, advance)
-
-
-def _targets(scored: Any) -> list[dict[str, Any]]:
-    """Return where the commune stands on each commitment of the notice."""
-    import criteria
-    from messages import STATE_LABELS, threshold_text, value_text
-    from scoring.thresholds import notice_states
-
-    known = scored.measures[scored.measures["numerator"].notna()]
-    states = notice_states(criteria.load_notice(), scored.rules, known, scored.scores, [COMMUNE])
-    rows = []
-    for row in states.to_dict("records"):
-        value = row["value_text"] or value_text(row["value"], row["unit"], None)
-        rows.append(
-            {
-                "code": row["code"],
-                "label": row["label"],
-                "state": row["state"],
-                "state_text": STATE_LABELS[row["state"]],
-                "value_text": value,
-                "threshold_text": threshold_text(row["op"], row["threshold"], row["unit"], row["threshold_text"])
-                + ("" if row["threshold_known"] else " (giả định)"),
-                "paragraph": row["source"],
-                "owner": row["owner"],
-            }
-        )
-    return rows
 
 
 def _quality(files: list[FileResult]) -> list[dict[str, Any]]:

@@ -17,6 +17,8 @@ year_option = click.option("--year", type=int, required=True, help="Năm chấm 
 as_of_option = click.option("--as-of", metavar="TS", help="Tính đến ngày (mặc định: bây giờ).")
 known_at_option = click.option("--known-at", metavar="TS", help="Chỉ dùng số liệu đã nạp đến lúc này.")
 definition_option = click.option("--definition", metavar="D", help="Định nghĩa trễ hạn: qd766, provincial_766, ii06, opencps.")
+_UNITS = "Theo địa giới ngày này, cộng số liệu các đơn vị tiền thân."
+units_option = click.option("--units", "units_on", metavar="DAY", help=_UNITS)
 criteria_option = click.option("--criteria", "criteria_set", metavar="SET", help="Bộ tiêu chí (mặc định: bộ của xã).")
 
 
@@ -31,10 +33,10 @@ def home_of(*, prepare: bool = True) -> Home:
 
 def question_of(
     year: int, month: int | None, as_of: str | None, known_at: str | None, definition: str | None,
-    criteria_set: str | None = None,
+    criteria_set: str | None = None, units_on: str | None = None,
 ) -> Any:  # fmt: skip
     """Return the checked question; the definition of late is the one given, else the criteria set's own."""
-    from flows.steps.home import parse_moment
+    from flows.steps.home import ZONE, parse_moment
     from flows.steps.measure import question
     from flows.steps.rules import overdue_definition
 
@@ -42,6 +44,7 @@ def question_of(
     return question(
         year, month=month, as_of=parse_moment(as_of) if as_of else None,
         known_at=parse_moment(known_at) if known_at else None, definition=definition,
+        units_on=parse_moment(units_on, end_of_day=False).astimezone(ZONE).date() if units_on else None,
     )  # fmt: skip
 
 

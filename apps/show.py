@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from messages import GRADE_STATUS_LABELS, PROVENANCE_LABELS, fmt
+from messages import GRADE_STATUS_LABELS, boundaries, fmt
 
 STATUS_OF_FILE = {"loaded": "[green]đã nạp[/]", "duplicate": "đã có", "rejected": "[red]từ chối[/]"}
 VERDICTS = {"pass": "[green]đạt[/]", "quarantine": "[yellow]giữ dòng[/]", "reject": "[red]từ chối[/]"}
@@ -136,16 +137,30 @@ def measures(document: dict[str, Any]) -> None:
         ("Tử số", "right"),
         ("Mẫu số", "right"),
         ("Giá trị", "right"),
+        ("Khoảng tin cậy", "right"),
         ("Thiếu", "right"),
     )
     for row in document["measures"]:
         share = row["denominator"] is not None and row["value"] is not None
         value = fmt.percent(row["value"]) if share else "" if row["value"] is not None else "chưa có số liệu"
+        value += boundaries.few(row["judgement"], row["denominator"], row["measure"])
         table.add_row(
             safe(row["name"]), row["measure"], "–" if row["numerator"] is None else fmt.count(row["numerator"]),
-            "–" if row["denominator"] is None else fmt.count(row["denominator"]), value, fmt.count(row["unknown"]) if row["unknown"] else "",
+            "–" if row["denominator"] is None else fmt.count(row["denominator"]), value,
+            boundaries.interval(row["interval"]), fmt.count(row["unknown"]) if row["unknown"] else "",
         )  # fmt: skip
     out.print(table)
+    boundary_notes(out, document, document.get("units", []))
+
+
+def boundary_notes(out: Console, document: dict[str, Any], units: list[dict[str, Any]]) -> None:
+    """What a reader must know about boundaries and small surveys; nothing for a commune without such a note."""
+    if document.get("units_on"):
+        out.print(f"Theo địa giới ngày {fmt.day(date.fromisoformat(document['units_on']))}.")
+    for unit in units:
+        said = [*unit.get("notes", []), *filter(None, [(unit.get("sample") or {}).get("note")])]
+        for note in said:
+            out.print(f"[yellow]Lưu ý[/] {safe(unit['name'])} ({safe(unit['commune'])}): {safe(note)}")
 
 
 def district_table(document: dict[str, Any]) -> Table:
@@ -165,9 +180,18 @@ def district_table(document: dict[str, Any]) -> Table:
 
 
 def scores(document: dict[str, Any]) -> None:
-    """The district table, then what is not official."""
+    """The table of communes or of officials, then what is not official."""
+    if document.get("subject") == "official":
+        from apps.tables.officials import officials
+
+        return officials(document)
     out = console()
     out.print(district_table(document))
+    lines = (line for commune in document["communes"] for line in commune["criteria"])
+    few = {line["label"] for line in lines if line.get("judgement") == "too_few"}
+    if few:
+        out.print(f"Có xã còn quá ít trường hợp để so sánh ở: {safe('; '.join(sorted(few)))}. Điểm không đổi vì lưu ý này.")
+    boundary_notes(out, document, document["communes"])
     caveats(out, document)
 
 
@@ -176,39 +200,6 @@ def caveats(out: Console, document: dict[str, Any]) -> None:
     out.print(
         f"Bộ tiêu chí: {document['criteria_set']} ({document.get('criteria_hash', '')[:12]}) · trễ hạn theo {document['definition']}"
     )
-    if document.get("warning"):
-        out.print(f"[yellow]{safe(document['warning'])}[/]")
-
-
-def explained(document: dict[str, Any]) -> None:
-    """Lost points by criterion, then what is missing."""
-    out = console()
-    out.print(
-        f"[bold]{safe(document['name'])}[/] · năm {document['year']} · {points(document['total'])} điểm trên "
-        f"{points(document['max_scored'])} điểm đã chấm · mất {points(document['lost'])} điểm"
-    )
-    for item in document["items"]:
-        out.print(f"\n[bold]{item['code']}[/] {safe(item['label'])}: −{points(item['lost'])} / {points(item['max_points'])} điểm")
-        out.print(f"   Lý do: {safe(item['reason'])}")
-        out.print(
-            f"   Căn cứ: {safe(item['clause'])} ({PROVENANCE_LABELS[item['provenance']]}) · Phụ trách: {safe(item['owner'])}"
-        )
-        if item["to_recover"]:
-            out.print(f"   Cần làm: {safe(item['to_recover'])}")
-        if item["declared"]:
-            declared = item["declared"]
-            out.print(f"   Kê khai: {safe(declared['file'])}, dòng {declared['row']} · minh chứng: {safe(declared['evidence'])}")
-        for source in item["sources"][:10]:
-            out.print(
-                f"   • {safe(source['dossier'])} · {safe(source['officer'])} · {safe(source['file'])}, dòng {source['row']} · −{points(source['lost'])}"
-            )
-        if item["dossier_count"] > 10:
-            out.print(f"   … tất cả {fmt.count(item['dossier_count'])} hồ sơ (--json để lấy đủ)")
-    if document["missing"]:
-        table = new_table("\nChưa có số liệu (không tính là 0)", "Tiêu chí", "Nội dung", ("Điểm", "right"), "Phụ trách")
-        for row in document["missing"]:
-            table.add_row(row["code"], safe(row["label"]), points(row["max_points"]), safe(row["owner"]))
-        out.print(table)
     if document.get("warning"):
         out.print(f"[yellow]{safe(document['warning'])}[/]")
 
@@ -266,16 +257,7 @@ def demo(document: dict[str, Any]) -> None:
     caveats(out, document["score"])
     lost = document["explain"]
     out.print(_by_owner(lost))
-    table = new_table("\nChỉ tiêu trong thông báo", "Chỉ tiêu", "Hiện tại", "Ngưỡng", "Tình trạng", "Nguồn")
-    for row in document["targets"]:
-        table.add_row(
-            safe(row["label"]),
-            safe(row["value_text"]),
-            safe(row["threshold_text"]),
-            safe(row["state_text"]),
-            safe(row["paragraph"]),
-        )
-    out.print(table)
+    _register(out, document["targets"])
     table = new_table("\nChất lượng tệp", "Kết luận", ("Số tệp", "right"), ("Dòng đọc", "right"), ("Dòng giữ lại", "right"))
     for row in document["quality"]:
         table.add_row(
@@ -291,6 +273,15 @@ def demo(document: dict[str, Any]) -> None:
     for label, path in document["written"].items():
         out.print(f"{label}: {path}", soft_wrap=True)
     out.print(f"Xem một tiêu chí: .venv/bin/cchc explain --commune {lost['commune']} --year {lost['year']} --criterion III.3")
+
+
+def _register(out: Console, rows: list[dict[str, Any]]) -> None:
+    """Where the commune stands on the notices that bind it; nothing when none does."""
+    from apps.tables.commitments import notes, register_table
+
+    if rows:
+        out.print(register_table(rows, "Chỉ tiêu trong thông báo"))
+        notes(out, rows)
 
 
 def _by_owner(lost: dict[str, Any]) -> Table:

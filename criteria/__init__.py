@@ -6,9 +6,9 @@ from criteria.loader import (
     build_set,
     list_sets,
     load_definitions,
+    load_folder,
     load_instruments,
     load_measures,
-    load_notice,
     load_set,
     set_content,
     set_folders,
@@ -29,9 +29,11 @@ from criteria.model import (
     TargetValue,
     Version,
 )
+from criteria.notice_loader import DEFAULT_NOTICE, list_notices, load_notice, load_notices
 from criteria.registers import Commitment, Definition, Definitions, Notice
 
 __all__ = [
+    "DEFAULT_NOTICE",
     "DEFAULT_SET",
     "Band",
     "BandTable",
@@ -53,11 +55,14 @@ __all__ = [
     "TargetValue",
     "Version",
     "build_set",
+    "list_notices",
     "list_sets",
     "load_definitions",
+    "load_folder",
     "load_instruments",
     "load_measures",
     "load_notice",
+    "load_notices",
     "load_set",
     "set_content",
     "set_folders",

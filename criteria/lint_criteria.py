@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any, Final
 
-from criteria.lint_shared import Context, Problem, check_source, check_versions
+from criteria.lint_shared import Context, Problem, check_source, check_versions, is_number, remedy_near
 from criteria.model import DECLARED_KINDS, DIRECTIONS, KINDS, NO_DATA, ZERO_DENOMINATOR
 from criteria.rule_specs import HIGHER_IS_BETTER, LOWER_IS_BETTER, OPERATORS, RULE_SPECS
 from criteria.yaml_lines import Located
@@ -13,7 +14,7 @@ from criteria.yaml_lines import Located
 REQUIRED: Final = ("label", "unit", "direction", "no_data", "owner", "versions")
 OPTIONAL: Final = (
     "kind measure declared inputs zero_denominator out_of levels measure_args".split()
-)  # exactly one of measure, declared, inputs
+)  # exactly one of measure, declared, inputs; compound_steps may join declared to its inputs
 VERSION_FIELDS: Final = ("in_force_from", "max_points", "rule", "source", "provenance")
 
 
@@ -60,7 +61,7 @@ def _check_choices(f: Located, code: str, entry: dict[str, Any]) -> Iterator[Pro
 
 def _check_input(f: Located, code: str, entry: dict[str, Any], context: Context) -> Iterator[Problem]:
     given = [k for k in ("measure", "declared", "inputs") if entry.get(k)]
-    if len(given) != 1:
+    if len(given) != 1 and given != ["declared", "inputs"]:
         found = ", ".join(given) or "không có"
         yield Problem(
             f.file,
@@ -77,8 +78,11 @@ def _check_input(f: Located, code: str, entry: dict[str, Any], context: Context)
                 f.line(code, "measure"),
                 code,
                 f"số đo «{name}» không có trong measures.yaml",
-                "Sửa tên hoặc khai báo số đo",
+                remedy_near(name, context.measures, "Sửa tên hoặc khai báo số đo"),
             )
+    if "declared" in inputs:
+        what = "tên «declared» dành cho giá trị kê khai"
+        yield Problem(f.file, f.line(code, "inputs"), code, what, "Đổi tên trong inputs")
     if entry.get("declared") == "level" and not entry.get("levels"):
         yield Problem(f.file, f.line(code), code, "declared: level mà thiếu levels", "Liệt kê tên các mức")
 
@@ -97,13 +101,13 @@ def _check_version(
     rule, points = version.get("rule"), version.get("max_points")
     if rule is None and points is None and "rule" in version:
         return  # repealed from this day
-    if not isinstance(points, (int, float)) or isinstance(points, bool) or points <= 0:
+    if not is_number(points) or points <= 0:
         yield Problem(
             f.file,
             f.line(*path, "max_points"),
             code,
             f"max_points «{points}» phải là số dương",
-            "Ghi điểm tối đa",
+            "Ghi điểm tối đa" + ("; không ngoặc kép, dấu thập phân là dấu chấm" if isinstance(points, str) else ""),
         )
         return
     if round(points * 100) != points * 100:
@@ -124,10 +128,13 @@ def _check_version(
             f.line(*path, "rule"),
             code,
             f"cách tính «{family}» không có",
-            f"Chọn {', '.join(RULE_SPECS)}",
+            remedy_near(family, RULE_SPECS, f"Chọn {', '.join(RULE_SPECS)}"),
         )
         return
     yield from _check_params(f, code, (*path, "rule", family), family, params or {}, points, context)
+    yield from _check_target_days(f, code, path, version, context)
+    if _is_share(entry, context):
+        yield from _check_scale(f, code, (*path, "rule", family), params or {})
     wrong = (family in HIGHER_IS_BETTER and entry.get("direction") == "lower") or (
         family in LOWER_IS_BETTER and entry.get("direction") == "higher"
     )
@@ -150,6 +157,75 @@ def _check_version(
         )
     if (family == "compound_steps") != bool(entry.get("inputs")):
         yield Problem(f.file, f.line(code), code, "compound_steps đi cùng inputs", "Khai báo inputs")
+    if family == "compound_steps":
+        yield from _check_conditions(f, code, (*path, "rule", family), entry, params or {})
+
+
+def _check_conditions(
+    f: Located, code: str, path: tuple[Any, ...], entry: dict[str, Any], params: dict[str, Any]
+) -> Iterator[Problem]:
+    """Each condition names an input of the criterion, or `declared` when it is declared as well; each input is used."""
+    known = [*(entry.get("inputs") or {}), *(["declared"] if entry.get("declared") else [])]
+    levels = params.get("levels")
+    listed = [level for level in levels if isinstance(level, dict)] if isinstance(levels, list) else []
+    conditions = [c for level in listed for c in level.get("all") or []]
+    used = {c.get("input") for c in conditions if isinstance(c, dict)}
+    for name in sorted(str(u) for u in used - set(known)):
+        what = f"điều kiện dùng «{name}» không có trong inputs"
+        yield Problem(f.file, f.line(*path), code, what, f"Chọn {', '.join(known) or 'không có inputs'}")
+    for name in known:
+        if conditions and name not in used:
+            yield Problem(f.file, f.line(*path), code, f"«{name}» không dùng trong điều kiện nào", "Dùng hoặc xóa")
+
+
+def _is_share(entry: dict[str, Any], context: Context) -> bool:
+    """Whether the criterion's value is a share, by its measure or by what is declared."""
+    measure = context.measures.get(str(entry.get("measure")))
+    counted = isinstance(measure, dict) and measure.get("unit") == "share"
+    said = entry.get("unit") == "share" or entry.get("declared") == "share"
+    return counted or (said and not entry.get("inputs"))
+
+
+def _check_scale(f: Located, code: str, path: tuple[Any, ...], params: dict[str, Any]) -> Iterator[Problem]:
+    """A share is compared with a share: 80 where 0.8 is meant would give nearly nothing to everybody."""
+    steps = params.get("steps")
+    edges = (
+        [edge for s in steps if isinstance(s, dict) for edge in (s.get("from"), s.get("upto"))] if isinstance(steps, list) else []
+    )
+    named = [("target", params.get("target")), ("full_at", params.get("full_at")), *(("steps", edge) for edge in edges)]
+    for name, value in named:
+        if is_number(value) and value > 1:
+            what = f"{name} «{value:g}» lớn hơn 1 trong khi giá trị là tỷ lệ"
+            yield Problem(f.file, f.line(*path, name), code, what, "Ghi dạng 0.8 = 80 %")
+
+
+def _check_target_days(
+    f: Located, code: str, path: tuple[Any, ...], version: dict[str, Any], context: Context
+) -> Iterator[Problem]:
+    """A target must say something from the first day on which a rule asks for it, or that day can't be scored."""
+    for name in sorted(set(_targets_in(version["rule"]))):
+        entry = context.targets.get(name)
+        levels = (entry.get("levels") if isinstance(entry, dict) else None) or {}
+        known = levels.get(context.level)
+        entries = known if isinstance(known, list) else []
+        days = [day for v in entries if isinstance(v, dict) and isinstance(day := v.get("in_force_from"), date)]
+        start = version.get("in_force_from")
+        if days and isinstance(start, date) and min(days) > start:
+            what = f"dùng chỉ tiêu «{name}» từ {start.isoformat()} nhưng chỉ tiêu chỉ có từ {min(days).isoformat()}"
+            yield Problem(f.file, f.line(*path, "rule"), code, what, "Thêm một giá trị từ ngày sớm hơn trong targets.yaml")
+
+
+def _targets_in(value: Any) -> Iterator[str]:
+    """The names under every {target: name}."""
+    if isinstance(value, dict):
+        if set(value) == {"target"} and isinstance(value["target"], str):
+            yield value["target"]
+        else:
+            for entry in value.values():
+                yield from _targets_in(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _targets_in(entry)
 
 
 def _check_params(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
+from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from criteria.model import PROVENANCES
 from criteria.yaml_lines import Located
@@ -38,12 +40,49 @@ class Context:
 
     instruments: dict[str, Any]
     measures: dict[str, Any]
+    definitions: dict[str, Any] = field(default_factory=dict)
     targets: dict[str, Any] = field(default_factory=dict)
     level: str = ""
 
 
+def points_text(value: Any) -> str:
+    """A figure with a decimal comma; what is no figure as it stands."""
+    return "?" if value is None else f"{value:g}".replace(".", ",") if is_number(value) else str(value)
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """A figure; `true` is none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+
+
+def remedy_near(name: Any, known: Iterable[Any], otherwise: str) -> str:
+    """The known name that was probably meant, else what to do otherwise."""
+    found = get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.75)
+    return f"Có phải là «{found[0]}»? Nếu không: {otherwise[:1].lower()}{otherwise[1:]}" if found else otherwise
+
+
 def check_texts(f: Located) -> Iterator[Problem]:
-    """Vietnamese is always composed (NFC), or two equal labels would not compare equal."""
+    """Text as it was meant: Vietnamese is composed (NFC), and no comma has cut a label or clause in two."""
+    yield from _not_composed(f)
+    for path in _cut(f.data, ()):
+        what = f"«{path[-1]}» bị đọc thành một mục riêng vì đứng sau dấu phẩy"
+        yield Problem(f.file, f.line(*path), ".".join(str(p) for p in path[:-1]), what, "Đặt cả phần chữ trong ngoặc kép")
+
+
+def _cut(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """In {clause: Điều 1, khoản 2} the words after the comma become a key without a value; no key of ours looks like that."""
+    if isinstance(value, dict):
+        for k, v in value.items():
+            if v is None and (not isinstance(k, str) or " " in k.strip() or not k.isascii()):
+                yield (*path, k)
+            yield from _cut(v, (*path, k))
+    elif isinstance(value, list):
+        for k, v in enumerate(value):
+            yield from _cut(v, (*path, k))
+
+
+def _not_composed(f: Located) -> Iterator[Problem]:
+    """Text in another form than NFC: two equal labels would not compare equal."""
 
     def walk(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
         if isinstance(value, dict):
@@ -88,7 +127,7 @@ def check_source(f: Located, path: tuple[Any, ...], entry: Any, where: str, cont
             f.line(*path, "source"),
             where,
             f"văn bản «{name}» không có trong instruments.yaml",
-            "Khai báo văn bản hoặc sửa tên",
+            remedy_near(name, context.instruments, "Khai báo văn bản hoặc sửa tên"),
         )
     elif provenance == "official" and instrument.get("status") != "found":
         yield Problem(

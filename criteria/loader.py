@@ -31,7 +31,7 @@ from criteria.model import (
     TargetValue,
     Version,
 )
-from criteria.registers import Commitment, Definition, Definitions, Notice
+from criteria.registers import Definition, Definitions
 
 DEFAULT_SET = "commune_reconstructed"
 ROOT = Path(__file__).resolve().parent
@@ -48,7 +48,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError:
         raise CriteriaError(f"{path}: không có tệp này") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a date like 2023-02-30
         raise CriteriaError(f"{path}: không đọc được YAML ({error})") from error
     if not isinstance(data, dict):
         raise CriteriaError(f"{path}: phải là một danh mục khóa: giá trị")
@@ -109,23 +109,6 @@ def load_definitions(thing: str = "overdue", root: Path | None = None) -> Defini
 _DEFINITION_OWN = frozenset({"version", "label", "source", "provenance"})
 
 
-@lru_cache(maxsize=16)
-def load_notice(name: str = "notice", root: Path | None = None) -> Notice:
-    """The commitments of a notice, `<name>.yaml`."""
-    root = root or ROOT
-    path = root / f"{name}.yaml"
-    data = read_yaml(path)
-    instruments = load_instruments(root)
-    key = _get(path, "notice", data, "notice")
-    if key not in instruments:
-        raise CriteriaError(f"{path}: văn bản «{key}» không có trong instruments.yaml")
-    items = tuple(
-        _built(path, code, Commitment, {"code": code, **entry})
-        for code, entry in _get(path, "commitments", data, "commitments").items()
-    )
-    return Notice(key, instruments[key].citation, str(data["unit"]), int(data["year"]), items)
-
-
 def load_set(name: str = DEFAULT_SET, root: Path | None = None, extra: Path | None = None) -> CriteriaSet:
     """The criteria set `name`; `extra` is a folder with more sets.
 
@@ -133,6 +116,12 @@ def load_set(name: str = DEFAULT_SET, root: Path | None = None, extra: Path | No
     """
     folder = _folder(name, root, extra)
     return _load_set(name, folder, root or ROOT, _stamp(folder))
+
+
+def load_folder(folder: Path, root: Path | None = None) -> CriteriaSet:
+    """The criteria set in a folder, wherever it lies. Raises CriteriaError."""
+    folder = folder.resolve()
+    return _load_set(folder.name, folder, root or ROOT, _stamp(folder))
 
 
 def set_content(name: str = DEFAULT_SET, root: Path | None = None, extra: Path | None = None) -> dict[str, Any]:
@@ -163,13 +152,16 @@ def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
 
 @lru_cache(maxsize=64)
 def _load_set(name: str, folder: Path, root: Path, stamp: tuple[tuple[str, int, int], ...]) -> CriteriaSet:
-    origins = {code: path for path in section_files(folder) for code in read_yaml(path)}
-    content = _read_content(folder, root)
-    for part in ("instruments", "measures"):
-        kind = Instrument if part == "instruments" else Measure
-        for key, entry in content[part].items():
-            _built(root / f"{part}.yaml", key, kind, {"key" if part == "instruments" else "name": key, **entry})
-    return _build(content, folder / "set.yaml", origins)
+    try:
+        origins = {code: path for path in section_files(folder) for code in read_yaml(path)}
+        content = _read_content(folder, root)
+        for part in ("instruments", "measures"):
+            kind = Instrument if part == "instruments" else Measure
+            for key, entry in content[part].items():
+                _built(root / f"{part}.yaml", key, kind, {"key" if part == "instruments" else "name": key, **entry})
+        return _build(content, folder / "set.yaml", origins)
+    except (TypeError, AttributeError, KeyError, IndexError, OverflowError) as error:
+        raise CriteriaError(f"{folder / 'set.yaml'}: một tệp của bộ có cấu trúc không đúng mẫu ({error})") from error
 
 
 def _read_content(folder: Path, root: Path) -> dict[str, Any]:
@@ -281,7 +273,9 @@ def _build(content: Mapping[str, Any], head_path: Path, origins: Mapping[str, Pa
             sample=_sample(head_path, name, head.get("sample"), instruments),
             hash=content_hash(_plain(content)),
         )
-    except (KeyError, TypeError, IndexError) as error:
+    except CriteriaError:
+        raise
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
         raise CriteriaError(f"{head_path}: thiếu hoặc sai mục {error}") from error
 
 
@@ -316,8 +310,10 @@ def _criterion(path: Path, code: str, entry: Any, instruments: Mapping[str, Inst
         )
         own = {k: v for k, v in entry.items() if k != "versions"}
         own["levels"] = tuple(own.get("levels", ()))
+        if not isinstance(own.get("measure", ""), str):
+            raise TypeError("measure")
         return Criterion(code=code, section=code.rsplit(".", 1)[0], versions=versions, **own)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, CriteriaError):
             raise
         raise CriteriaError(f"{where}: thiếu hoặc sai mục {error}") from error

@@ -217,6 +217,7 @@ class ResolvedCriterion:
     source: Source | None
     provenance: str | None
     starts: date
+    in_force_from: date | None = None
 
     @property
     def yet_in_force(self) -> bool:
@@ -396,4 +397,5 @@ class CriteriaSet:
             source=version.source if version else None,
             provenance=version.provenance if version else None,
             starts=c.versions[0].in_force_from,
+            in_force_from=version.in_force_from if version else None,
         )

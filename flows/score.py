@@ -8,7 +8,7 @@ from typing import Any
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.steps import score as steps
+from flows.steps import runs as steps
 from flows.steps.home import open_home
 from flows.steps.measure import question
 
@@ -22,9 +22,7 @@ def score_and_publish(
     home.prepare()
     asked = question(year, as_of=as_of, known_at=known_at, definition=definition)
     with home.database.begin() as tx:
-        scored = steps.score_question(home, tx, asked, criteria_set)
-        document = steps.score_json(scored)
-        return document | {"run": steps.publish(home, tx, scored, document)}
+        return steps.score_and_publish(home, tx, asked, criteria_set, "score")
 
 
 @flow(name="score")

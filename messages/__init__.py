@@ -1,16 +1,14 @@
 """Vietnamese wording in one place: numbers and dates, reasons, statuses. Everything is composed (NFC)."""
 
 from messages import fmt
+from messages.commitments import STATE_LABELS, deadline_text, gap_text, threshold_text, value_text
 from messages.reasons import (
     GRADE_STATUS_LABELS,
     PROVENANCE_LABELS,
-    STATE_LABELS,
     STATUS_LABELS,
     budget_text,
     reason_text,
     recover_text,
-    threshold_text,
-    value_text,
 )
 
 __all__ = [
@@ -19,7 +17,9 @@ __all__ = [
     "STATE_LABELS",
     "STATUS_LABELS",
     "budget_text",
+    "deadline_text",
     "fmt",
+    "gap_text",
     "reason_text",
     "recover_text",
     "threshold_text",

@@ -24,11 +24,6 @@ STATUS_LABELS: Final[Mapping[str, str]] = {
     "not_yet_in_force": "Chưa có hiệu lực",
     "needs_review": "Cần thẩm định",
 }
-STATE_LABELS: Final[Mapping[str, str]] = {
-    "met": "Đạt",
-    "not_met": "Chưa đạt",
-    "no_data": "Chưa có số liệu",
-}
 GRADE_STATUS_LABELS: Final[Mapping[str, str]] = {
     "graded": "Đã xếp loại",
     "insufficient_data": "Chưa đủ số liệu để xếp loại",
@@ -99,6 +94,28 @@ def _plan(p: Params) -> str:
     return f"{text}, chưa đủ {fmt.percent(p['threshold'])}"
 
 
+_OPERATORS: Final = {">=": "từ", ">": "trên", "<=": "không quá", "<": "dưới", "==": "đúng bằng"}
+
+
+def _conditions(p: Params) -> list[tuple[str, str, str]]:
+    """For each condition that fails: what it is about, what was reached, what is wanted."""
+    out = []
+    for c in p["unmet"]:
+        m = _measures().get(c["measure"] or "")
+        name = m.label.lower() if m else p["unit"]
+        shown = fmt.percent if m is None or m.unit == "share" else fmt.count
+        out.append((name, shown(c["value"]), f"{_OPERATORS[c['op']]} {shown(c['threshold'])}"))
+    return out
+
+
+def _unmet(p: Params) -> str:
+    return "; ".join(f"{name} {got} (cần {wanted})" for name, got, wanted in _conditions(p)) or "thiếu điều kiện"
+
+
+def _wanted(p: Params) -> str:
+    return "; ".join(f"{name} {wanted}" for name, _, wanted in _conditions(p)) or "mọi điều kiện của bậc cao nhất"
+
+
 def _not_met(p: Params) -> str:
     if p.get("measure"):
         return f"{p['label']}: mới có {fmt.count(p['value'])}/{fmt.count(p['threshold'])} {_good(p)}"
@@ -151,7 +168,7 @@ _REASONS: Final[Mapping[str, Writer]] = {
     "percent_penalty": _percent_penalty,
     "grade_below": _grade_below,
     "breach": _breach,
-    "conditions_unmet": lambda p: f"{p['label']}: chưa đạt đồng thời các điều kiện của bậc cao nhất",
+    "conditions_unmet": lambda p: f"{p['label']}: chưa đạt bậc cao nhất vì {_unmet(p)}",
     "no_measure": _no_measure,
     "zero_denominator": _zero_denominator,
     "not_declared": lambda p: f"{p['label']}: chưa kê khai",
@@ -161,6 +178,7 @@ _REASONS: Final[Mapping[str, Writer]] = {
     "value_out_of_range": _out_of_range,
     "declared_without_evidence": lambda p: f"{p['label']}: mới tự kê khai, chưa có tài liệu kiểm chứng",
     "declared_points_below_max": lambda p: f"{p['label']}: tự chấm {fmt.points(p['points'])}/{fmt.points(p['max_points'])} điểm",
+    "appraised_below_max": lambda p: f"{p['label']}: thẩm định lại {fmt.points(p['points'])}/{fmt.points(p['max_points'])} điểm",
 }
 
 
@@ -230,7 +248,7 @@ _RECOVER: Final[Mapping[str, Writer]] = {
     "percent_penalty": lambda _: "Hướng dẫn đủ một lần, không yêu cầu bổ sung lần thứ hai.",
     "grade_below": _recover_grade,
     "breach": lambda _: "Khắc phục vi phạm và báo cáo kết quả xử lý.",
-    "conditions_unmet": lambda _: "Đạt đồng thời mọi điều kiện của bậc cao nhất.",
+    "conditions_unmet": lambda p: f"Cần đồng thời: {_wanted(p)}.",
     "no_measure": lambda _: "Nạp tệp số liệu của tiêu chí này.",
     "zero_denominator": lambda _: "Không cần làm gì; tiêu chí được tính khi có phát sinh.",
     "not_declared": lambda _: "Kê khai kết quả và gửi tài liệu kiểm chứng.",
@@ -240,6 +258,7 @@ _RECOVER: Final[Mapping[str, Writer]] = {
     "value_out_of_range": lambda _: "Sửa giá trị kê khai rồi nạp lại.",
     "declared_without_evidence": lambda _: _EVIDENCE,
     "declared_points_below_max": lambda _: "Kê khai số liệu và gửi tài liệu kiểm chứng cho phần điểm còn thiếu.",
+    "appraised_below_max": lambda _: "Gửi giải trình kèm tài liệu kiểm chứng để được thẩm định lại.",
 }
 
 
@@ -252,24 +271,3 @@ def recover_text(code: str, params: Params) -> str:
 
 
 REASON_CODES: Final[frozenset[str]] = frozenset(_REASONS)
-
-
-def threshold_text(op: str, threshold: float | None, unit: str, text: str | None = None) -> str:
-    """A commitment's threshold: "≥ 90 %", "< 1 %", "≥ 12", "từ mức Tốt"."""
-    if unit == "grade":
-        return f"từ mức {text}"
-    if unit == "yes_no":
-        return "Có"
-    sign = {">=": "≥", "<=": "≤"}.get(op, op)
-    return f"{sign} {fmt.percent(threshold) if unit == 'share' else fmt.count(threshold)}"
-
-
-def value_text(value: float | None, unit: str, text: str | None = None) -> str:
-    """A commitment's figure in the same unit."""
-    if value is None or value != value:
-        return fmt.DASH
-    if unit == "grade":
-        return f"{text or fmt.DASH} ({fmt.number(value * 100, 2)})"
-    if unit == "yes_no":
-        return "Có" if value >= 1 else "Không"
-    return fmt.percent(value) if unit == "share" else fmt.count(value)

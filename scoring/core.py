@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from criteria.model import Band, ResolvedCriterion
 from scoring import rounding
+from scoring.recover import as_fraction
 from scoring.rules import Award, award
 
 NO_GRADE = -1
@@ -49,22 +50,39 @@ def grade_codes(index_units: ArrayLike, bands: Sequence[Band], decimals: int = 2
     for position, band in enumerate(bands):
         inside = u != rounding.NO_UNITS
         if band.at_least is not None:
-            inside &= u >= int(rounding.to_units(band.at_least, decimals))
+            inside &= u >= _edge(band.at_least, decimals)
         if band.below is not None:
-            inside &= u < int(rounding.to_units(band.below, decimals))
+            inside &= u < _edge(band.below, decimals)
         code[inside & (code == NO_GRADE)] = position
     return code
 
 
-def competition_rank(units: ArrayLike, axis: int = -1) -> NDArray[np.int64]:
-    """1, 2, 2, 4 along an axis, the highest first; NO_RANK where the value is NO_UNITS."""
+def _edge(limit: float, decimals: int) -> int:
+    """The least index in whole units that is not below a limit, which may be written with more decimals than the index."""
+    exact, scale = as_fraction(limit), int(10**decimals)
+    return -(-exact.numerator * scale // exact.denominator)
+
+
+def competition_rank(units: ArrayLike, groups: ArrayLike | None = None, axis: int = -1) -> NDArray[np.int64]:
+    """1, 2, 2, 4 along an axis, the highest first; NO_RANK where the value is NO_UNITS.
+
+    `groups`: a number for each place along the axis; ranks are then counted among those with the same number.
+    """
     u = np.moveaxis(np.asarray(units, dtype=np.int64), axis, -1)
-    order = np.argsort(-np.where(u == rounding.NO_UNITS, -(2**62), u), axis=-1, kind="stable")
-    ordered = np.take_along_axis(u, order, axis=-1)
+    lowered = -np.where(u == rounding.NO_UNITS, -(2**62), u)
+    group = np.zeros(u.shape[-1], dtype=np.int64) if groups is None else np.asarray(groups, dtype=np.int64)
+    if groups is None:
+        order = np.argsort(lowered, axis=-1, kind="stable")
+    else:
+        order = np.lexsort((lowered, np.broadcast_to(group, u.shape)), axis=-1)
+    ordered, grouped = np.take_along_axis(u, order, axis=-1), group[order]
     place = np.broadcast_to(np.arange(1, u.shape[-1] + 1), u.shape)
-    new = np.ones(u.shape, dtype=np.bool_)
-    new[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
-    rank_in_order = np.maximum.accumulate(np.where(new, place, 0), axis=-1)
+    first = np.ones(u.shape, dtype=np.bool_)
+    first[..., 1:] = grouped[..., 1:] != grouped[..., :-1]
+    new = first.copy()
+    new[..., 1:] |= ordered[..., 1:] != ordered[..., :-1]
+    start = np.maximum.accumulate(np.where(first, place, 0), axis=-1)
+    rank_in_order = np.maximum.accumulate(np.where(new, place, 0), axis=-1) - start + 1
     rank = np.empty(u.shape, dtype=np.int64)
     np.put_along_axis(rank, order, rank_in_order, axis=-1)
     return np.moveaxis(np.where(u == rounding.NO_UNITS, NO_RANK, rank), -1, axis)

@@ -8,7 +8,7 @@ A criterion without data has a status and no points; it leaves max_scored. Missi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
@@ -19,16 +19,11 @@ from numpy.typing import NDArray
 
 from criteria.model import ResolvedCriterion, ResolvedSet
 from scoring import core, reasons
-from scoring.inputs import (
-    STATES,
-    DeclarationArrays,
-    MeasureArrays,
-    declaration_arrays,
-    measure_arrays,
-)
-from scoring.recover import as_fraction
+from scoring.inputs import STATES, Arrays, DeclarationArrays, MeasureArrays, arrays_of
+from scoring.overrides import by_criterion
 from scoring.rounding import NO_UNITS, from_units, to_units
-from scoring.rules import NONE, branch_name
+from scoring.rules import NONE, OVERRIDDEN, branch_name
+from scoring.totals import totals_frame
 
 STATUSES: Final = ("scored", "not_applicable", "no_data", "not_yet_in_force", "needs_review")
 SCORED, NOT_APPLICABLE, NO_DATA, NOT_YET, REVIEW = range(5)
@@ -62,6 +57,8 @@ class _Column:
     unknown: NDArray[np.float64]
     by_points: NDArray[np.bool_]
     review: NDArray[np.bool_]
+    raw: NDArray[np.float64]  # points before rounding
+    parts: dict[str, tuple[MeasureArrays, NDArray[np.float64]]] = field(default_factory=dict)  # inputs of a compound rule
     lost: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
@@ -72,8 +69,12 @@ def score(
     communes: Sequence[str],
     *,
     explain: bool = True,
+    overrides: pd.DataFrame | None = None,
+    unranked: Collection[str] = (),
 ) -> Scores:
     """The index of every commune. Frames: see scoring.inputs. `explain=False` leaves reason_params empty.
+
+    overrides: points that replace computed ones (see scoring.overrides). unranked: communes scored and graded, without a rank.
 
     Units: points with `criteria_at.decimals` decimals; share in percent of max_scored.
     Raises ValueError for a commune asked for twice, a missing column, or two rows for one input.
@@ -81,34 +82,39 @@ def score(
     names = [str(c) for c in communes]
     if len(set(names)) != len(names):
         raise ValueError("a commune is listed twice")
-    wanted = list(dict.fromkeys(m for c in criteria_at.criteria for m in _measures_of(c)))
-    by_measure = measure_arrays(measures, wanted, names)
-    codes = [c.code for c in criteria_at.criteria if c.declared]
-    by_code = declaration_arrays(declarations, codes, names)
+    given = arrays_of(measures, declarations, criteria_at, names)
+    return score_arrays(given, criteria_at, names, explain=explain, overrides=overrides, unranked=unranked)
+
+
+def score_arrays(
+    given: Arrays, criteria_at: ResolvedSet, names: Sequence[str], *, explain: bool = True,
+    overrides: pd.DataFrame | None = None, unranked: Collection[str] = (), lines: bool = True,
+) -> Scores:  # fmt: skip
+    """As `score`, from arrays that hold every input of the set. `lines=False` leaves `criteria` without rows."""
+    by_measure, by_code = given
+    appraised = by_criterion(overrides, criteria_at.criteria, names)
     columns = []
     for criterion in criteria_at.criteria:
         if criterion.rule is None:
             column = _blank(len(names), NOT_YET, reasons.NOT_YET_IN_FORCE)
-        elif criterion.declared:
-            column = _declared(criterion, by_code[criterion.code], criteria_at.decimals)
         elif criterion.inputs:
             inputs = {k: by_measure[m] for k, m in criterion.inputs.items()}
-            column = _compound(criterion, inputs, criteria_at.decimals)
+            column = _compound(criterion, inputs, by_code.get(criterion.code), criteria_at.decimals)
+        elif criterion.declared:
+            column = _declared(criterion, by_code[criterion.code], criteria_at.decimals)
         else:
             column = _measured(criterion, by_measure[str(criterion.measure)], criteria_at.decimals)
+        if criterion.code in appraised:
+            _override(column, appraised[criterion.code], criteria_at.decimals)
         _settle_loss(criterion, column, criteria_at.decimals)
         columns.append(column)
     return Scores(
-        criteria=_criteria_frame(criteria_at, columns, names, explain),
-        totals=_totals_frame(criteria_at, columns, names),
+        criteria=_criteria_frame(criteria_at, columns, names, explain) if lines else pd.DataFrame(),
+        totals=totals_frame(criteria_at, [c.units for c in columns], names, unranked),
         set_name=criteria_at.name,
         set_hash=criteria_at.hash,
         day=criteria_at.day,
     )
-
-
-def _measures_of(criterion: ResolvedCriterion) -> list[str]:
-    return [criterion.measure] if criterion.measure else list(criterion.inputs.values())
 
 
 def _code(reason: str) -> int:
@@ -127,6 +133,7 @@ def _blank(n: int, status: int, reason: str) -> _Column:
         unknown=np.zeros(n),
         by_points=np.zeros(n, dtype=np.bool_),
         review=np.zeros(n, dtype=np.bool_),
+        raw=np.full(n, np.nan),
     )
 
 
@@ -139,6 +146,7 @@ def _fill(column: _Column, criterion: ResolvedCriterion, value: Any, known: Any,
     """Applies the criterion's rule where the value is known."""
     result = core.criterion_award(criterion, value)
     known = known & ~np.isnan(result.points)
+    column.raw[known] = result.points[known]
     column.units[known] = to_units(result.points, decimals)[known]
     column.branch[known] = result.branch[known]
     column.status[known] = SCORED
@@ -172,13 +180,17 @@ def _settle_empty(criterion: ResolvedCriterion, column: _Column, empty: NDArray[
         column.status[empty] = NOT_APPLICABLE
     elif criterion.zero_denominator in ("full", "zero"):
         points = criterion.max_points if criterion.zero_denominator == "full" else 0.0
+        column.raw[empty] = points or 0.0
         column.units[empty] = int(to_units(points or 0.0, decimals))
         column.status[empty] = SCORED
     else:
         column.status[empty] = NO_DATA
 
 
-def _compound(criterion: ResolvedCriterion, inputs: dict[str, MeasureArrays], decimals: int) -> _Column:
+def _compound(
+    criterion: ResolvedCriterion, inputs: dict[str, MeasureArrays], declaration: DeclarationArrays | None, decimals: int
+) -> _Column:
+    """Several measures, and where the criterion is declared as well, its declared value as the input `declared`."""
     first = next(iter(inputs.values()))
     column = _missing(criterion, len(first.present), reasons.NO_MEASURE)
     column.numerator, column.denominator = first.numerator, first.denominator
@@ -190,23 +202,46 @@ def _compound(criterion: ResolvedCriterion, inputs: dict[str, MeasureArrays], de
         values[name] = np.where(data.present & np.isfinite(values[name]), values[name], np.nan)
         column.unknown = column.unknown + data.unknown
     column.value = next(iter(values.values()))
-    _fill(column, criterion, values, np.ones(len(first.present), dtype=np.bool_), decimals)
+    column.parts = {name: (data, values[name]) for name, data in inputs.items()}
+    if declaration is None:
+        _fill(column, criterion, values, np.ones(len(first.present), dtype=np.bool_), decimals)
+        return column
+    has_value, fits = _usable(criterion, declaration)
+    values["declared"] = np.where(fits, declaration.value, np.nan)
+    nothing = np.full(len(fits), np.nan)
+    column.parts["declared"] = (MeasureArrays(nothing, nothing, np.zeros(len(fits)), has_value), values["declared"])
+    column.reason[~has_value] = _missing(criterion, 1, reasons.NOT_DECLARED).reason[0]
+    _fill(column, criterion, values, fits, decimals)
+    column.value = np.where(has_value & ~fits, declaration.value, column.value)
+    _settle_declaration(criterion, column, declaration, decimals)
     return column
 
 
 def _declared(criterion: ResolvedCriterion, data: DeclarationArrays, decimals: int) -> _Column:
     column = _missing(criterion, len(data.state), reasons.NOT_DECLARED)
-    given = (data.state >= 0) & (data.state != _NOT_APPLICABLE_STATE)
-    has_value = given & ~np.isnan(data.value)
-    fits = has_value & _in_range(criterion, data.value)
+    has_value, fits = _usable(criterion, data)
     column.value = np.where(has_value, data.value, np.nan)
     _fill(column, criterion, np.where(fits, data.value, np.nan), fits, decimals)
+    _settle_declaration(criterion, column, data, decimals)
+    return column
 
+
+def _usable(criterion: ResolvedCriterion, data: DeclarationArrays) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where a value is declared, and where it can be one of its kind."""
+    has_value = (data.state >= 0) & (data.state != _NOT_APPLICABLE_STATE) & ~np.isnan(data.value)
+    return has_value, has_value & _in_range(criterion, data.value)
+
+
+def _settle_declaration(criterion: ResolvedCriterion, column: _Column, data: DeclarationArrays, decimals: int) -> None:
+    """Points claimed without a value, values out of range, what nobody has appraised, what does not apply."""
+    has_value, fits = _usable(criterion, data)
+    given = (data.state >= 0) & (data.state != _NOT_APPLICABLE_STATE)
     claimed = given & ~has_value & ~np.isnan(data.points)
     top = criterion.max_points or 0.0
     points = np.clip(data.points, 0.0, top)
     if criterion.kind == "penalty":
         points = -np.clip(np.abs(data.points), 0.0, top)
+    column.raw[claimed] = points[claimed]
     column.units[claimed] = to_units(np.where(claimed, points, 0.0), decimals)[claimed]
     column.status[claimed], column.reason[claimed] = SCORED, _NO_REASON
     column.by_points = claimed
@@ -217,7 +252,15 @@ def _declared(criterion: ResolvedCriterion, data: DeclarationArrays, decimals: i
     column.status[column.review] = REVIEW
     out = data.state == _NOT_APPLICABLE_STATE
     column.status[out], column.reason[out] = NOT_APPLICABLE, _code(reasons.DECLARED_NOT_APPLICABLE)
-    return column
+
+
+def _override(column: _Column, points: NDArray[np.float64], decimals: int) -> None:
+    """An appraiser's points take the place of the computed ones, before any total; inputs and value stay as they were."""
+    at = ~np.isnan(points)
+    column.raw[at] = points[at]
+    column.units[at] = to_units(points, decimals)[at]
+    column.status[at], column.branch[at], column.reason[at] = SCORED, OVERRIDDEN, _NO_REASON
+    column.by_points[at], column.review[at] = False, False
 
 
 def _in_range(criterion: ResolvedCriterion, value: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -246,6 +289,7 @@ def _settle_loss(criterion: ResolvedCriterion, column: _Column, decimals: int) -
     losing = has & (column.lost > 0) & (column.reason == _NO_REASON)
     column.reason[losing] = _code(reasons.LOSS_REASON[criterion.rule.family])
     column.reason[losing & column.by_points] = _code(reasons.POINTS_BELOW_MAX)
+    column.reason[losing & (column.branch == OVERRIDDEN)] = _code(reasons.OVERRIDDEN)
     column.reason[column.review & (column.reason == _NO_REASON)] = _code(reasons.DECLARED_ONLY)
 
 
@@ -256,13 +300,10 @@ def _params(criterion: ResolvedCriterion, column: _Column, decimals: int) -> lis
     if not len(rows):
         return out
     fixed = reasons.constants(criterion)
-    by_rule = rows[(column.branch[rows] != NONE) & (column.lost[rows] > 0)]
-    extra = dict(
-        zip(
-            by_rule.tolist(),
-            reasons.describe(criterion, by_rule, column.value, column.numerator, column.denominator, column.branch),
-        )
-    )
+    by_rule = rows[(column.branch[rows] != NONE) & (column.branch[rows] != OVERRIDDEN) & (column.lost[rows] > 0)]
+    parts = {name: values for name, (_, values) in column.parts.items()}
+    told = reasons.describe(criterion, by_rule, column.value, column.numerator, column.denominator, column.branch, parts)
+    extra = dict(zip(by_rule.tolist(), told))
     points, lost = from_units(column.units, decimals), from_units(column.lost, decimals)
     cells = zip(
         rows.tolist(),
@@ -285,6 +326,22 @@ def _params(criterion: ResolvedCriterion, column: _Column, decimals: int) -> lis
             "unknown": int(unknown),
             "review": reasons.DECLARED_ONLY if review else None,
             **extra.get(row, {}),
+        }
+    return out
+
+
+def _parts(criterion: ResolvedCriterion, column: _Column) -> NDArray[Any]:
+    """The inputs of a compound rule by commune: name → measure, numerator, denominator, value. None for other rules."""
+    out = np.full(len(column.status), None, dtype=object)
+    for k in range(len(out) if column.parts else 0):
+        out[k] = {
+            name: {
+                "measure": criterion.inputs.get(name),
+                "numerator": _or_none(data.numerator[k : k + 1])[0],
+                "denominator": _or_none(data.denominator[k : k + 1])[0],
+                "value": _or_none(values[k : k + 1])[0],
+            }
+            for name, (data, values) in column.parts.items()
         }
     return out
 
@@ -314,6 +371,7 @@ def _criteria_frame(criteria_at: ResolvedSet, columns: Sequence[_Column], commun
         "label": same([c.label for c in listed]),
         "kind": same([c.kind for c in listed]),
         "status": np.array(STATUSES, dtype=object)[each("status").astype(np.intp)],
+        "raw_points": each("raw"),
         "points": from_units(each("units"), decimals),
         "max_points": np.tile(np.array(maxima, dtype=np.float64), count),
         "measure": same([c.measure for c in listed]),
@@ -332,50 +390,7 @@ def _criteria_frame(criteria_at: ResolvedSet, columns: Sequence[_Column], commun
         for k, (criterion, column) in enumerate(zip(listed, columns)):
             params[:, k] = _params(criterion, column, decimals)
         frame["reason_params"] = params.ravel()
+        frame["parts"] = np.stack([_parts(c, k) for c, k in zip(listed, columns)], axis=1).ravel() if columns else params.ravel()
     else:
-        frame["reason_params"] = np.full(count * len(columns), None, dtype=object)
+        frame["reason_params"] = frame["parts"] = np.full(count * len(columns), None, dtype=object)
     return pd.DataFrame({k: pd.Series(v, dtype=v.dtype) for k, v in frame.items()})
-
-
-def _totals_frame(criteria_at: ResolvedSet, columns: Sequence[_Column], communes: Sequence[str]) -> pd.DataFrame:
-    count, decimals, listed = len(communes), criteria_at.decimals, criteria_at.criteria
-    base = np.zeros(count, dtype=np.int64)
-    outside = np.zeros(count, dtype=np.int64)
-    max_scored = np.zeros(count, dtype=np.int64)
-    max_total = 0
-    for criterion, column in zip(listed, columns):
-        if criterion.rule is None:
-            continue
-        has = column.units != NO_UNITS
-        if criterion.kind == "base":
-            top = int(to_units(criterion.max_points or 0.0, decimals))
-            base += np.where(has, column.units, 0)
-            max_scored += np.where(has, top, 0)
-            max_total += top
-        else:
-            outside += np.where(has, column.units, 0)
-    bonus = core.clip_bonus(outside, int(to_units(criteria_at.bonus_limit, decimals)))
-    known = max_scored > 0
-    total = np.where(known, base + bonus, NO_UNITS)
-    share = np.where(known, core.share_units(base + bonus, max_scored, decimals), NO_UNITS)
-    enough_at = as_fraction(criteria_at.min_scored_share) * max_total
-    enough = known & (max_scored * enough_at.denominator >= enough_at.numerator)
-    scaled = np.where(known, core.share_units(base + bonus, max_scored, decimals, criteria_at.grading_scale), NO_UNITS)
-    grade = np.where(enough, core.grade_codes(scaled, criteria_at.bands.bands, decimals), core.NO_GRADE)
-    rank = core.competition_rank(share if criteria_at.ranking_basis == "share" else total)
-    grades = np.array([*criteria_at.bands.grades, None], dtype=object)
-    return pd.DataFrame(
-        {
-            "commune": pd.Series(communes, dtype=object),
-            "total": from_units(total, decimals),
-            "bonus": from_units(bonus, decimals),
-            "max_scored": from_units(max_scored, decimals),
-            "max_total": np.full(count, max_total / 10**decimals),
-            "share": from_units(share, decimals),
-            "grading_index": from_units(scaled, decimals),
-            "grade": pd.Series(grades[grade], dtype=object),
-            "grade_status": pd.Series(np.where(enough, "graded", "insufficient_data"), dtype=object),
-            "rank": pd.arrays.IntegerArray(rank, rank == core.NO_RANK),
-            "peers": np.full(count, int(np.count_nonzero(known)), dtype=np.int64),
-        }
-    )

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from criteria.model import ResolvedSet
 
 Floats = NDArray[np.float64]
 STATES: Final = ("declared", "evidenced", "appraised", "not_applicable")
@@ -38,6 +40,18 @@ class DeclarationArrays:
     value: Floats
     points: Floats
     state: NDArray[np.int8]
+
+
+#: Measures by name and declarations by criterion, each over the communes.
+Arrays: TypeAlias = tuple[Mapping[str, MeasureArrays], Mapping[str, DeclarationArrays]]
+
+
+def arrays_of(measures: pd.DataFrame, declarations: pd.DataFrame, criteria_at: ResolvedSet, communes: Sequence[str]) -> Arrays:
+    """Every input of a criteria set as arrays, to be scored once or often. Raises ValueError: see `_grid`."""
+    named = [[c.measure] if c.measure else list(c.inputs.values()) for c in criteria_at.criteria]
+    codes = [c.code for c in criteria_at.criteria if c.declared]
+    wanted = list(dict.fromkeys(m for names in named for m in names))
+    return measure_arrays(measures, wanted, communes), declaration_arrays(declarations, codes, communes)
 
 
 def _floats(column: Any) -> Floats:

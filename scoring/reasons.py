@@ -4,7 +4,7 @@
 family, measure, declared, recover, unit, value, numerator, denominator, unknown, points, max_points, lost,
 review, targets_unknown; and, as far as the family has them, threshold, strict, needed, budget, excess,
 zero_at, ratio_from, next_points, per_event, events, percent, sign, level, level_label, next_level, light,
-levels.
+unmet.
 Units: points, shares /1, whole cases.
 """
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from criteria.model import ResolvedCriterion
 from scoring import recover
-from scoring.rules import STEP, ZERO
+from scoring.rules import COMPARE, STEP, ZERO
 
 LOSS_REASON: Final[Mapping[str, str]] = {
     "yes_no": "not_met",
@@ -48,6 +48,7 @@ OUT_OF_RANGE: Final = "value_out_of_range"
 DECLARED_ONLY: Final = "declared_without_evidence"
 POINTS_BELOW_MAX: Final = "declared_points_below_max"
 NOTHING_REPORTED: Final = "nothing_reported"
+OVERRIDDEN: Final = "appraised_below_max"
 ALL_REASONS: Final[tuple[str, ...]] = tuple(
     dict.fromkeys(
         [
@@ -61,6 +62,7 @@ ALL_REASONS: Final[tuple[str, ...]] = tuple(
             DECLARED_ONLY,
             POINTS_BELOW_MAX,
             NOTHING_REPORTED,
+            OVERRIDDEN,
         ]
     )
 )
@@ -89,8 +91,9 @@ def describe(
     numerator: NDArray[np.float64],
     denominator: NDArray[np.float64],
     branch: NDArray[np.int16],
+    parts: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> list[dict[str, Any]]:
-    """The family's numbers for the given rows, in their order."""
+    """The family's numbers for the given rows, in their order. `parts`: every input of a compound rule, by commune."""
     if criterion.rule is None or len(rows) == 0:
         return [{} for _ in rows]
     family, params = criterion.rule.family, criterion.rule.params
@@ -127,7 +130,9 @@ def describe(
         return [_level(criterion.levels, int(x)) for x in v]
     if family == "breach":
         return [{"level": int(x), "light": bool(x <= 1)} for x in v]
-    return [{"levels": params.get("levels", [])} for _ in rows]
+    return [
+        _unmet(criterion, params["levels"][0], {name: float(values[k]) for name, values in (parts or {}).items()}) for k in rows
+    ]
 
 
 def _towards(
@@ -180,6 +185,16 @@ def _next_steps(
         for row, item in zip(rows, items):
             out[row] = {**item, "next_points": float(step["points"])}
     return out
+
+
+def _unmet(criterion: ResolvedCriterion, best: Mapping[str, Any], values: Mapping[str, float]) -> dict[str, Any]:
+    """The conditions of the best level that do not hold, each with what was reached."""
+    failed = [
+        {"measure": criterion.inputs.get(c["input"]), "op": c["op"], "threshold": c["value"], "value": values[c["input"]]}
+        for c in best["all"]
+        if not bool(COMPARE[c["op"]](values[c["input"]], c["value"]))
+    ]
+    return {"unmet": failed}
 
 
 def _level(levels: Sequence[str], level: int) -> dict[str, Any]:

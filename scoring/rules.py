@@ -26,6 +26,7 @@ NONE: Final = -1
 FULL: Final = 0
 PARTIAL: Final = 1
 ZERO: Final = 2
+OVERRIDDEN: Final = 5  # not by the rule: an appraiser's points
 STEP: Final = 10
 
 
@@ -38,10 +39,10 @@ class Award:
 
 
 def branch_name(branch: int) -> str:
-    """`none`, `full`, `partial`, `zero` or `step_1`, `step_2`, … (first of the criterion's list)."""
+    """`none`, `full`, `partial`, `zero` or `step_1`, `step_2`, … (first of the criterion's list), or `overridden`."""
     if branch >= STEP:
         return f"step_{branch - STEP + 1}"
-    return {FULL: "full", PARTIAL: "partial", ZERO: "zero"}.get(branch, "none")
+    return {FULL: "full", PARTIAL: "partial", ZERO: "zero", OVERRIDDEN: "overridden"}.get(branch, "none")
 
 
 def _award(value: Floats, points: Floats, branch: NDArray[Any]) -> Award:
@@ -131,7 +132,7 @@ def steps_down(value: ArrayLike, max_points: float, steps: Sequence[Mapping[str,
     return _first_step(x, max_points, [(x <= s["upto"], s["points"]) for s in steps], otherwise)
 
 
-_COMPARE: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+COMPARE: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     ">=": np.greater_equal,
     ">": np.greater,
     "<=": np.less_equal,
@@ -157,7 +158,7 @@ def compound_steps(
     for level in levels:
         holds = np.ones(total.shape, dtype=np.bool_)
         for condition in level["all"]:
-            holds &= _COMPARE[condition["op"]](arrays[condition["input"]], condition["value"])
+            holds &= COMPARE[condition["op"]](arrays[condition["input"]], condition["value"])
         reached.append((holds, float(level["points"])))
     return _first_step(total, max_points, reached, otherwise)
 

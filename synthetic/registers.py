@@ -48,12 +48,16 @@ _MISSED = {DAI_LANH: (2, 8), "22519": (1, 2, 7, 8), "22522": (2, 6, 9), "22504":
 
 @dataclass(frozen=True)
 class Declared:
-    """One criterion that only a declaration can give. `kind` says what its value is; `top` is its maximum, in points."""
+    """One criterion that only a declaration can give. `kind` says what its value is; `top` is its maximum, in points.
+
+    shares: the share of `top` that each level gives.
+    """
 
     code: str
     kind: str
     top: float
     penalty: float = 0.0
+    shares: tuple[float, ...] = (0.0, 0.5, 0.75, 1.0)
 
 
 DECLARED: tuple[Declared, ...] = (
@@ -67,7 +71,16 @@ DECLARED: tuple[Declared, ...] = (
     Declared("VI.3", "share", 1), Declared("VII.4", "share", 3), Declared("VII.5", "yes_no", 1),
     Declared("VII.6", "yes_no", 1), Declared("VIII.2", "share", 5), Declared("IX.1", "count", 5, -1.0),
     Declared("IX.2", "count", 0, 1.0),
+    # QĐ 766: what a commune can say of itself; the others stay without data.
+    Declared("1.2", "share", 4), Declared("1.3", "share", 2), Declared("1.4", "share", 6), Declared("3.1", "share", 4),
+    Declared("3.2", "share", 4), Declared("3.5a", "share", 2), Declared("3.5b", "share", 2), Declared("4.5a", "share", 2),
+    Declared("4.5b", "share", 2), Declared("5.2", "share", 6), Declared("5.3", "share", 6), Declared("5.4", "share", 6),
+    # The one-stop evaluation of NĐ 61/2018.
+    *(Declared(code, "level", 2, shares=(0.0, 0.5, 1.0)) for code in ("MC.4", "MC.5", "MC.6")),
+    Declared("MC.8", "share", 2), Declared("MC.9", "share", 2),
 )  # fmt: skip
+#: Shares that are mostly whole: a service either keeps its times or it does not.
+_WHOLE = ("III", "5.2", "MC.8")
 
 
 def survey_forms(commune: Commune, year: int, seed: int, clock: WorkClock, settings: Settings, codes: pd.Series) -> pd.DataFrame:
@@ -90,7 +103,7 @@ def survey_forms(commune: Commune, year: int, seed: int, clock: WorkClock, setti
     about: np.ndarray = codes.to_numpy(dtype=object)[place] if len(codes) else np.full(n, None, dtype=object)
     officers = np.array(officer_names(commune.number, OFFICERS_PER_UNIT), dtype=object)
     named = officers[rng.integers(0, len(officers), n)]
-    named[rng.random(n) >= 0.04] = None
+    named[rng.random(n) >= np.where(answers["officials"] <= 2, 0.35, 0.03)] = None  # the discontent say by whom
     comment = np.array(COMMENTS, dtype=object)[rng.integers(0, len(COMMENTS), n)]
     comment[rng.random(n) >= 0.15] = None
     about[rng.random(n) >= 0.7] = None
@@ -178,7 +191,7 @@ def initiatives(commune: Commune, year: int, seed: int) -> pd.DataFrame:
 def declarations(commune: Commune, year: int, seed: int) -> pd.DataFrame:
     """Self-scores for what no export can give; some criteria are not declared at all. Grain: unit × year × criterion.
 
-    Units: value by kind (share /1, days, count, level 0–3, yes = 1) · points as the commune scores itself.
+    Units: value by kind (share /1, days, count, level from 0, yes = 1) · points as the commune scores itself.
     """
     rng = stream(seed, commune.number, year, DECLARATIONS)
     q = commune.quality
@@ -186,11 +199,11 @@ def declarations(commune: Commune, year: int, seed: int) -> pd.DataFrame:
     for item in DECLARED:
         good = rng.random() < 0.56 + 0.33 * q
         share = float(np.round(np.clip(rng.normal(0.70 + 0.23 * q, 0.06), 0.3, 1.0), 3))
-        few, level = int(rng.poisson(2.2 * (1 - q))), int(np.clip(round(3 * (0.35 + 0.55 * q)), 0, 3))
+        few, level = int(rng.poisson(2.2 * (1 - q))), _level(len(item.shares) - 1, q)
         value = {
             "days": 0.0 if good else float(3 + few * 4),
             "count": float(few if item.penalty > 0 else rng.binomial(2, 0.5 * q)),
-            "share": 1.0 if good and item.code.startswith("III") else share,
+            "share": 1.0 if good and item.code.startswith(_WHOLE) else share,
             "yes_no": float(good),
             "level": float(level),
         }[item.kind]
@@ -199,7 +212,7 @@ def declarations(commune: Commune, year: int, seed: int) -> pd.DataFrame:
             "count": np.clip(item.top - item.penalty * value, 0, item.top) if item.penalty > 0 else value,
             "share": item.top * value,
             "yes_no": item.top * value,
-            "level": item.top * (0.0, 0.5, 0.75, 1.0)[level],
+            "level": item.top * item.shares[level],
         }[item.kind]
         if item.code == "IX.2":
             points = -value
@@ -227,6 +240,11 @@ def declarations(commune: Commune, year: int, seed: int) -> pd.DataFrame:
     names = ["unit_code", "year", "criterion_code", "value", "points", "state", "evidence", "declared_on"]
     frame = pd.DataFrame(rows, columns=names).astype({"value": "float64", "points": "float64"})
     return _dated(frame, "declared_on")
+
+
+def _level(top: int, quality: float) -> int:
+    """The level, 0 to `top`, that a commune of a quality has reached."""
+    return int(np.clip(round(top * (0.35 + 0.55 * quality)), 0, top))
 
 
 def _date(day: int) -> dt.date:

@@ -114,6 +114,56 @@ def dossier_counts(dossiers: pd.DataFrame, procedures: pd.DataFrame, start: dt.d
     return pd.DataFrame(counts).fillna(0).astype(int)
 
 
+def service_counts(dossiers: pd.DataFrame, forms: pd.DataFrame, start: dt.datetime, end: dt.datetime) -> pd.DataFrame:
+    """What QĐ 766 and the one-stop evaluation count, by commune. Grain: one row per commune.
+
+    `electronic`: resolved with an electronic result · `online_electronic`: received online, finished by then with one ·
+    `reused`: received, digitised and used again · points: 2, 1 or 0 for each dossier, over `*_max`: `time_points` (a day
+    early, in time, late), `agency_points` (the same against the internal due time), `contact_points` (no supplement, one,
+    more), `attitude_points` (as time, nothing where a form complains of the dossier).
+    """
+    received = dossiers[(dossiers["received_at"] >= start) & (dossiers["received_at"] <= end)]
+    finished = dossiers["finished_at"]
+    resolved = dossiers[finished.notna() & (finished >= start) & (finished <= end)]
+
+    def points(due: str) -> tuple[pd.DataFrame, pd.Series]:
+        dated = resolved[resolved[due].notna()]
+        early = dated["finished_at"].dt.normalize() < dated[due].dt.normalize()
+        return dated, early.astype(int) + (dated["finished_at"] <= dated[due]).astype(int)
+
+    def total(frame: pd.DataFrame, values: pd.Series) -> pd.Series:
+        return values.groupby(frame["unit_code"].astype("str")).sum()
+
+    def count(frame: pd.DataFrame) -> pd.Series:
+        return frame["unit_code"].astype("str").value_counts()
+
+    heard = forms[(forms["answered_on"] <= end) & forms["dossier_code"].notna() & complains(forms)]
+    dated, time = points("due_at")
+    inside, agency = points("internal_due_at")
+    counted = received[received["supplement_count"].notna()]
+    online = received[(received["channel"] == "online") & (received["finished_at"] <= end)]
+    return pd.DataFrame(
+        {
+            "electronic": count(resolved[resolved["result_electronic"].fillna(False)]),
+            "online_electronic": count(online[online["result_electronic"].fillna(False)]),
+            "reused": count(received[received["components_digitised"].fillna(False) & received["reused_data"].fillna(False)]),
+            "time_points": total(dated, time),
+            "time_points_max": 2 * count(dated),
+            "agency_points": total(inside, agency),
+            "agency_points_max": 2 * count(inside),
+            "contact_points": total(counted, (2 - counted["supplement_count"]).clip(lower=0).astype(int)),
+            "contact_points_max": 2 * count(counted),
+            "attitude_points": total(dated, time.mask(dated["dossier_code"].isin(heard["dossier_code"]), 0)),
+        }
+    )
+
+
+def complains(forms: pd.DataFrame) -> pd.Series:
+    """Whether each form rates officials 1 or 2, or, without that answer, names one and is discontent on the whole."""
+    silent = forms["officials"].isna() & forms["named_official"].notna()
+    return (forms["officials"] <= 2) | (silent & (forms["overall"] <= 2))
+
+
 def register_counts(world: World, start: dt.datetime, end: dt.datetime, lost_forms: set[str]) -> pd.DataFrame:
     """Counts by commune from the other registers. Grain: one row per commune.
 
@@ -133,12 +183,18 @@ def register_counts(world: World, start: dt.datetime, end: dt.datetime, lost_for
     ideas = world.table("initiatives")
     ideas = ideas[(ideas["submitted_on"] >= start) & (ideas["submitted_on"] <= end)]
     days = WorkCalendar.load().working_days(start.date(), end.date())
+    named = forms[forms["named_official"].notna() & complains(forms)]
+    again = named.groupby(["unit_code", "named_official"]).size()
     worked = forms[forms["answered_on"].dt.date.isin(days)]
     frame = pd.DataFrame(
         {
             "forms": unit.value_counts(),
             "answers": forms[list(FACTORS)].notna().sum(axis=1).groupby(unit).sum(),
             "satisfied": (forms[list(FACTORS)] >= 4).sum(axis=1).groupby(unit).sum(),
+            **{f"{name}_answers": forms[name].notna().groupby(unit).sum() for name in FACTORS},
+            **{f"{name}_satisfied": (forms[name] >= 4).groupby(unit).sum() for name in FACTORS},
+            "named_complaints": named["unit_code"].value_counts(),
+            "repeated_named": again[again > 1].groupby("unit_code").size(),
             "overall_answers": forms["overall"].notna().groupby(unit).sum(),
             "overall_satisfied": (forms["overall"] >= 4).groupby(unit).sum(),
             "survey_days": worked.groupby("unit_code")["answered_on"].nunique(),
@@ -169,7 +225,10 @@ def expected_counts(world: World, lost: Sequence[str] = (), lost_forms: Sequence
         if start > end:
             continue
         counts = register_counts(world, start, end, hidden_forms)
-        counts = counts.join(dossier_counts(dossiers, world.procedures, start, end)).fillna(0).astype(int)
+        counts = counts.join(dossier_counts(dossiers, world.procedures, start, end))
+        forms = world.table("survey_forms")
+        counts = counts.join(service_counts(dossiers, forms[~forms["form_code"].isin(hidden_forms)], start, end))
+        counts = counts.fillna(0).astype(int)
         rows.append(counts.rename_axis("commune").reset_index().assign(year=year))
     frame = pd.concat(rows, ignore_index=True)
     return frame[["commune", "year", *np.setdiff1d(frame.columns, ["commune", "year"])]]

@@ -80,6 +80,7 @@ def empty(home: Home) -> None:
         cursor.execute(f"truncate {', '.join(names)} restart identity cascade")
     finally:
         connection.close()
+    (home.root / "audit.heads").unlink(missing_ok=True)  # of a log that is no more
     for folder in (home.snapshots, home.work, home.inbox):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -22,10 +22,15 @@ def sql_text(name: str) -> str:
 
 
 class Transaction:
-    """An open transaction. Parameters are always bound (`%(name)s`), never written into the statement."""
+    """An open transaction. Parameters are always bound (`%(name)s`), never written into the statement.
 
-    def __init__(self, connection: Any) -> None:
+    `home` is the folder of the installation; `after_commit` holds what is done once the transaction has been committed.
+    """
+
+    def __init__(self, connection: Any, home: Path | None = None) -> None:
         self.connection = connection
+        self.home = home
+        self.after_commit: list[Callable[[], None]] = []
 
     def execute(self, statement: str, params: Params | None = None) -> int:
         """Run a statement; returns the number of rows it touched."""
@@ -93,7 +98,10 @@ class Database:
         """Open a transaction; committed at the end of the block, rolled back when it raises."""
         self.prepare()
         with self.engine.begin() as connection:
-            yield Transaction(connection)
+            tx = Transaction(connection, self.home)
+            yield tx
+        for do in tx.after_commit:
+            do()
 
     @contextmanager
     def session_lock(self, name: str, *, wait: bool = True) -> Iterator[bool]:

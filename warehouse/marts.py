@@ -7,6 +7,7 @@ Both give the same figures; `sql/checks/settled_counts.sql` and the tests hold t
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,11 +17,18 @@ COUNTERS: Final = (
     "dossiers", "online", "postal", "channel_unknown", "fee_due", "fee_unknown", "fee_paid_online", "fee_paid_unknown",
     "components_known", "components_digitised", "result_known", "result_digitised", "supplement_known",
     "supplement_repeated", "due_known", "past_due", "qd766_counted", "qd766_late", "provincial_766_counted",
-    "provincial_766_late", "ii06_counted", "ii06_late", "opencps_counted", "opencps_late",
+    "provincial_766_late", "ii06_counted", "ii06_late", "opencps_counted", "opencps_late", "online_electronic",
+    "online_result_unknown", "electronic_known", "electronic", "reused_known", "reused", "early", "in_time",
+    "internal_known", "internal_early", "internal_in_time", "supplement_none",
 )  # fmt: skip
 _SUMS: Final = ",\n    ".join(f"sum(c.{name})::bigint as {name}" for name in COUNTERS)
 _NAMES: Final = ", ".join(COUNTERS)
 MART: Final = "dossier_month_counts"
+#: An official's name as it counts: NFC, without white space around it; null when there is none.
+_OFFICER: Final = "nullif(btrim(normalize(j.officer)), '')"
+#: Whose dossiers are counted together.
+UNIT: Final = "j.unit_code"
+OFFICIAL: Final = f"j.unit_code || '|' || {_OFFICER}"
 #: Beyond this share of changed dossiers a recount is cheaper than the difference.
 REBUILD_SHARE: Final = 0.1
 _CURRENT: Final = "select * from dossiers_facts where known_to = 'infinity'"
@@ -42,16 +50,21 @@ _AFTER: Final = _TOUCHED + " and f.known_to = 'infinity'"
 _BEFORE: Final = _TOUCHED + " and f.added_by <= %(applied)s and (f.known_to = 'infinity' or f.closed_by > %(applied)s)"
 
 
-def judged(scope: str, condition: str = "true") -> str:
-    """Return the beginning of a statement over the judged dossiers of a scope of versions (all texts are ours)."""
-    known = "f.known_from <= %(known_at)s and f.known_to > %(known_at)s" if scope == _KNOWN else "f.known_to = 'infinity'"
-    text = sql_text("marts/dossiers_judged.sql").replace("{procedures}", known)
+def judged(scope: str, condition: str = "true", known: bool | None = None) -> str:
+    """Return the beginning of a statement over the judged dossiers of a scope of versions (all texts are ours).
+
+    `known`: whether the list of procedures, too, is the one of %(known_at)s; by default as the scope says.
+    """
+    past = scope == _KNOWN if known is None else known
+    procedures = "f.known_from <= %(known_at)s and f.known_to > %(known_at)s" if past else "f.known_to = 'infinity'"
+    text = sql_text("marts/dossiers_judged.sql").replace("{procedures}", procedures)
     return text.replace("{scope}", scope).replace("{filter}", condition)
 
 
-def body(scope: str, condition: str = "true") -> str:
-    """Return the counting statement over a scope of versions."""
-    return judged(scope, condition) + sql_text("marts/dossier_counts.sql").replace("{sums}", _SUMS)
+def body(scope: str, condition: str = "true", subject: str = UNIT) -> str:
+    """Return the counting statement over a scope of versions, by unit or by official (UNIT, OFFICIAL)."""
+    text = sql_text("marts/dossier_counts.sql").replace("{sums}", _SUMS).replace("{subject}", subject)
+    return judged(scope, condition) + text
 
 
 #: What counts against a measure: the dossiers behind its lost points. `{late}` stands for the definition's column.
@@ -65,21 +78,67 @@ BEHIND: Final = {
     "components_digitised_rate": "not j.components_digitised and j.received_at >= %(first_at)s",
     "result_digitised_rate": "not j.result_digitised and j.finished_at >= %(first_at)s",
     "repeat_supplement_rate": "j.supplement_count > 1 and j.received_at >= %(first_at)s",
+    "on_time_rate": "{late} and (j.finished_at is null and {open_counts} or j.finished_at >= %(first_at)s)",
+    "online_electronic_rate": "(j.channel in ('direct', 'postal') or j.channel = 'online' and (j.finished_at is null"
+    " or not j.result_electronic)) and j.received_at >= %(first_at)s",
+    "electronic_result_rate": "not j.result_electronic and j.finished_at >= %(first_at)s",
+    "reused_data_rate": "j.components_digitised and not j.reused_data and j.received_at >= %(first_at)s",
+    "time_points_rate": "not j.is_early and j.finished_at >= %(first_at)s",
+    "agency_time_points_rate": "not j.is_internal_early and j.finished_at >= %(first_at)s",
+    "contact_points_rate": "j.supplement_count > 0 and j.received_at >= %(first_at)s",
+    "attitude_points_rate": "(not j.is_early or j.is_early and j.dossier_code = any(%(complained)s))"
+    " and j.finished_at >= %(first_at)s",
 }  # fmt: skip
+_IN_SPAN: Final = "between u.begins and u.ends"
 _PENDING: Final = {"qd766": "true", "provincial_766": "true", "ii06": "false", "opencps": "false"}
 
 
+#: What one dossier behind a measure weighs: how many of its cases or points it costs. One where nothing is said.
+WEIGHTS: Final = {
+    "digitised_rate": "coalesce((not j.components_digitised and j.received_at between u.begins and u.ends)::integer, 0)"
+    " + coalesce((not j.result_digitised and j.finished_at between u.begins and u.ends)::integer, 0)",
+    "time_points_rate": "case when j.is_in_time then 1 else 2 end",
+    "agency_time_points_rate": "case when j.is_internal_in_time then 1 else 2 end",
+    "contact_points_rate": "case when j.supplement_count = 1 then 1 else 2 end",
+    "attitude_points_rate": "case when j.is_in_time and not j.dossier_code = any(%(complained)s) then 1 else 2 end",
+}  # fmt: skip
+
+
 def evidence(
-    tx: Transaction, measure: str, *, unit_code: str, definition: str, first_at: datetime, as_of: datetime,
-    known_at: datetime | None,
-) -> list[dict[str, Any]]:  # fmt: skip
-    """Return the dossiers that count against a measure of one unit, worst first (see BEHIND for the measures)."""
-    behind = BEHIND[measure].replace("{late}", f"j.is_{definition}_late").replace("{open_counts}", _PENDING[definition])
-    scope = _CURRENT if known_at is None else _KNOWN
-    return tx.rows(
-        judged(scope, "d.unit_code = %(unit_code)s") + sql_text("marts/dossier_evidence.sql").replace("{behind}", behind),
-        {"unit_code": unit_code, "first_at": first_at, "as_of": as_of, "known_at": known_at},
-    )
+    tx: Transaction, measures: Sequence[str], *, spans: Sequence[Mapping[str, Any]], definition: str, as_of: datetime,
+    known_at: datetime | None, officer: str | None = None, complained: Sequence[str] = (),
+) -> dict[str, list[dict[str, Any]]]:  # fmt: skip
+    """Return for each measure (see BEHIND) the dossiers that count against it, of one commune or official, worst first.
+
+    All measures together cost one reading of the facts. `weight`: how many cases or points of the measure a dossier costs.
+    spans: whose facts they are, and of when (`flows.steps.boundaries.View.spans`): unit_code, begins, ends, holds_open.
+    complained: codes of the unit's dossiers that somebody complained of (`queries.complaints`), for attitude_points_rate.
+    """
+    if not measures:
+        return {}
+    conditions = {name: _against(name, definition) for name in measures}
+    weights = ", ".join(f"case when {held} then {WEIGHTS.get(name, '1')} end" for name, held in conditions.items())
+    behind = " or ".join(f"({held})" for held in conditions.values())
+    if officer is not None:
+        behind = f"({behind}) and {_OFFICER} = %(officer)s"
+    scope = (_CURRENT if known_at is None else _KNOWN) + " and unit_code = any(%(units)s)"  # the unit is part of a dossier's key
+    text = sql_text("marts/dossier_evidence.sql").replace("{behind}", behind).replace("{weights}", weights)
+    rows = tx.rows(
+        judged(scope, "true", known_at is not None) + text,
+        {"units": [span["unit_code"] for span in spans], "begins": [span["begins"] for span in spans],
+         "ends": [span["ends"] for span in spans], "holds_open": [span["holds_open"] for span in spans],
+         "as_of": as_of, "known_at": known_at, "officer": officer, "complained": list(complained)},
+    )  # fmt: skip
+    return {
+        name: [{**row, "weight": row["weights"][k]} for row in rows if row["weights"][k] is not None]
+        for k, name in enumerate(conditions)
+    }
+
+
+def _against(measure: str, definition: str) -> str:
+    """Return the condition under which a dossier counts against a measure, with the spans of time for the period."""
+    held = BEHIND[measure].replace("{late}", f"j.is_{definition}_late").replace(">= %(first_at)s", _IN_SPAN)
+    return held.replace("{open_counts}", f"u.holds_open and {_PENDING[definition]}")
 
 
 def _procedures_load(tx: Transaction) -> int:
@@ -91,6 +150,41 @@ def counted_from_facts(tx: Transaction, as_of: datetime, known_at: datetime | No
     """Return the counts (part, unit_code, month, counters) from all facts known at `known_at` (None: now)."""
     scope = _CURRENT if known_at is None else _KNOWN
     return tx.frame(body(scope), {"as_of": as_of, "known_at": known_at})
+
+
+#: Dossiers that a period can concern: received or finished in it, or still open.
+_OF_PERIOD: Final = "d.finished_at is null or d.finished_at >= %(first_at)s or d.received_at >= %(first_at)s"
+
+
+def officials(tx: Transaction, *, first_at: datetime, as_of: datetime, known_at: datetime | None) -> Any:
+    """Return who worked on the dossiers received or finished from `first_at` on, as a DataFrame.
+
+    Grain: unit_code × officer (None: dossiers without an official). Columns: department (the latest), dossiers, finished.
+    """
+    scope = _CURRENT if known_at is None else _KNOWN
+    statement = judged(scope, _OF_PERIOD) + sql_text("marts/officer_counts.sql").replace("{name_of_officer}", _OFFICER)
+    return tx.frame(statement, {"first_at": first_at, "as_of": as_of, "known_at": known_at})
+
+
+def official_counts(tx: Transaction, *, first_at: datetime, as_of: datetime, known_at: datetime | None) -> Any:
+    """Return the counts (as `dossier_counts`) of the officials of a period; unit_code is `unit|official`.
+
+    Only what the months from `first_at` on need is complete.
+    """
+    condition = f"nullif(btrim(d.officer), '') is not null and ({_OF_PERIOD})"
+    scope = _CURRENT if known_at is None else _KNOWN
+    return tx.frame(body(scope, condition, OFFICIAL), {"first_at": first_at, "as_of": as_of, "known_at": known_at})
+
+
+def complained_counts(
+    tx: Transaction, keys: Sequence[int], *, first_at: datetime, as_of: datetime, known_at: datetime | None
+) -> Any:
+    """Return the early and the timely ones among the finished dossiers with these key hashes, by unit, official and month."""
+    scope = (_CURRENT if known_at is None else _KNOWN).replace(" where ", " where key_hash = any(%(keys)s) and ")
+    statement = judged(scope, "d.finished_at is not null") + sql_text("marts/complained_counts.sql").replace(
+        "{name_of_officer}", _OFFICER
+    )
+    return tx.frame(statement, {"keys": list(keys), "first_at": first_at, "as_of": as_of, "known_at": known_at})
 
 
 def refresh(tx: Transaction, now: datetime) -> dict[str, Any]:

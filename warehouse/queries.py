@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import unicodedata
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from warehouse.database import Transaction, sql_text
 REGISTER_MARTS: Final = {
     "survey": ("survey_counts", "survey_forms"), "reviews": ("officer_review_counts", "officer_reviews"),
     "tasks": ("task_counts", "tasks"), "initiatives": ("initiative_counts", "initiatives"),
-    "declarations": ("declarations", "declarations"),
+    "declarations": ("declarations", "declarations"), "task_outcomes": ("task_outcomes", "tasks"),
 }  # fmt: skip
 
 
@@ -49,6 +49,46 @@ def register_counts(
     )
 
 
+def complaints(tx: Transaction, *, last_day: date, known_at: datetime | None) -> list[dict[str, Any]]:
+    """Return the forms up to a day that complain of an official or of how a dossier was handled, oldest first.
+
+    Grain: form. Keys: unit_code, form_code, answered_on, dossier_code (or None), official (None: not complained of by name).
+    """
+    statement = sql_text("marts/complaints.sql").replace("{scope}", scope("survey_forms", known_at))
+    return tx.rows(statement, {"last_day": last_day, "known_at": known_at})
+
+
+def official_key(name: str) -> str:
+    """Return what makes two spellings of an official's name the same: NFC, case and white space do not count."""
+    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
+
+
+def named_complaints(
+    tx: Transaction, *, first_day: date, last_day: date, known_at: datetime | None, unit: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the officials that forms of a period complain of by name, the most complained of first.
+
+    Grain: unit_code × official (as first spelt). Keys: forms (count), first_day, last_day, months ("2023-02"…), form_codes,
+    dossier_codes, repeated (complained of in two forms or more).
+    """
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for form in complaints(tx, last_day=last_day, known_at=known_at):
+        if form["official"] and form["answered_on"] >= first_day and unit in (None, form["unit_code"]):
+            found.setdefault((form["unit_code"], official_key(form["official"])), []).append(form)
+    rows = [
+        {
+            "unit_code": unit_code, "official": forms[0]["official"], "forms": len(forms),
+            "first_day": forms[0]["answered_on"], "last_day": forms[-1]["answered_on"],
+            "months": sorted({f"{form['answered_on']:%Y-%m}" for form in forms}),
+            "form_codes": [form["form_code"] for form in forms],
+            "dossier_codes": sorted({form["dossier_code"] for form in forms if form["dossier_code"]}),
+            "repeated": len(forms) > 1,
+        }
+        for (unit_code, _), forms in found.items()
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: (-row["forms"], row["unit_code"], row["official"]))
+
+
 def known_columns(tx: Transaction, known_at: datetime | None) -> dict[tuple[str, str], frozenset[str]]:
     """Return (unit, table) → canonical columns that some loaded export has."""
     found: dict[tuple[str, str], set[str]] = {}
@@ -65,33 +105,3 @@ def working_days(tx: Transaction, first_day: date, last_day: date) -> int:
             {"first": first_day, "last": last_day},
         )
     )
-
-
-def publish(
-    tx: Transaction,
-    recipe: dict[str, Any],
-    recipe_digest: str,
-    result: dict[str, Any],
-    digest: str,
-    now: datetime,
-) -> int:
-    """Store a published result with its recipe; the same result of the same recipe is stored once. Returns the run id."""
-    known = tx.scalar(
-        "select run_id from score_runs where recipe_digest = %(recipe)s and result_digest = %(result)s",
-        {"recipe": recipe_digest, "result": digest},
-    )
-    if known is not None:
-        return int(known)
-    return int(
-        tx.scalar(
-            """
-            insert into score_runs (recipe_digest, result_digest, recipe, result, published_at)
-            values (%(rd)s, %(sd)s, %(recipe)s::jsonb, %(result)s::jsonb, %(now)s)
-            returning run_id
-            """,
-            {
-                "rd": recipe_digest, "sd": digest, "now": now, "recipe": json.dumps(recipe, ensure_ascii=False),
-                "result": json.dumps(result, ensure_ascii=False),
-            },
-        )
-    )  # fmt: skip

@@ -12,6 +12,7 @@ from apps.options import (
     known_at_option,
     question_of,
     say,
+    units_option,
     year_option,
 )
 
@@ -23,15 +24,16 @@ from apps.options import (
 @as_of_option
 @known_at_option
 @definition_option
+@units_option
 @as_json
 def measures(
     year: int, month: int | None, commune: str | None, as_of: str | None, known_at: str | None, definition: str | None,
-    json_out: bool,
+    units_on: str | None, json_out: bool,
 ) -> int:  # fmt: skip
     """Số lượng và tỷ lệ đứng sau các tiêu chí."""
     from apps import show
     from flows.steps.measure import measures_json
 
-    asked = question_of(year, month, as_of, known_at, definition)
+    asked = question_of(year, month, as_of, known_at, definition, units_on=units_on)
     say(measures_json(home_of(), asked, commune), json_out, show.measures)
     return 0

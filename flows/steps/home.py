@@ -103,6 +103,11 @@ class Home:
         return self.root / "criteria"
 
     @property
+    def notices(self) -> Path:
+        """The folder of this installation's own notices (registers of commitments), beside the built-in ones."""
+        return self.root / "notices"
+
+    @property
     def work(self) -> Path:
         return self.root / "work"
 
@@ -127,7 +132,7 @@ class Home:
     def prepare(self) -> None:
         """Make the folders, the database and its registers. Cheap when everything is there."""
         place.make_home(self.root)
-        for folder in (self.inbox, self.snapshots, self.contracts, self.criteria, self.work):
+        for folder in (self.inbox, self.snapshots, self.contracts, self.criteria, self.notices, self.work):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.reports.mkdir(parents=True, exist_ok=True)
         self.database.prepare()
@@ -143,13 +148,30 @@ class Home:
                 days = [CALENDAR_FROM + timedelta(n) for n in range(span)]
                 registers.sync_calendar(tx, self.calendar.version, [(d, self.calendar.is_working(d)) for d in days], now())
 
-    def commune(self, text: str, on: date) -> Unit:
-        """Return the commune a code or name means on a day. Raises: UserError."""
-        unit = self.register.by_id.get(text) or self.register.resolve(text, on)
-        if unit is None:
+    def commune(self, text: str, on: date, *, ended: bool = False) -> Unit:
+        """Return the commune a code, id or name means among those that exist on a day. Raises: UserError.
+
+        A code may pass from one commune to another: the day decides. A commune of another time is named in the refusal;
+        `ended` accepts one that was gone by then (a late export of an old office).
+        """
+        unit = self.register.resolve(text, on) or self.register.by_id.get(text)
+        if unit is None or unit.level != "commune":
             known = ", ".join(f"{u.code} {u.name}" for u in self.register.active(on))
             raise UserError("unknown_commune", f"Không có xã «{text}»; các xã đã biết: {known}.")
+        gone = unit.valid_to is not None and unit.valid_to <= on
+        if not unit.is_valid(on) and not (ended and gone):
+            raise UserError("unit_not_then", self._other_time(unit, on))
         return unit
+
+    def _other_time(self, unit: Unit, on: date) -> str:
+        """Return the sentence about a unit that had ended by a day, or did not exist yet."""
+        from messages import boundaries
+
+        if unit.valid_to is not None and unit.valid_to <= on:
+            heirs = [self.register.by_id[link.unit_id] for link in unit.successors]
+            names = [f"{heir.full_name} ({heir.code})" for heir in heirs]
+            return boundaries.ended(unit.full_name, unit.code, unit.valid_to, names, on)
+        return boundaries.not_yet(unit.full_name, unit.unit_id, unit.valid_from, on)
 
 
 def _unit_row(unit: Unit) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def ingest(home: Home, paths: Sequence[Path], request: Request, progress: Progre
     """Load files one after the other; each is one transaction. Never raises for a bad file."""
     if request.unit is not None:
         moment = request.received_at or now()
-        home.commune(request.unit, moment.date())
+        home.commune(request.unit, moment.date(), ended=True)
     with gate_of(home) as gate:
         return ingest_files(home, [(path, request) for path in files_of(paths)], gate, progress)
 

@@ -11,8 +11,11 @@ import criteria
 from flows.steps.home import ZONE, Home, UserError, now
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
+    from flows.steps.boundaries import View
     from sources.units import Unit
     from warehouse.database import Transaction
 
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
 class Question:
     """What is asked: the period, the instant it is seen from, what was known, the definition of late.
 
-    as_of never lies beyond the period's end. known_at None means everything loaded so far.
+    as_of never lies beyond the period's end. known_at None means everything loaded so far. units_on None: the units of the
+    last day, each by its own life; a day: the units of that day with all that went into them (`flows.steps.boundaries`).
     """
 
     year: int
@@ -29,6 +33,12 @@ class Question:
     as_of: datetime
     known_at: datetime | None
     definition: str
+    units_on: date | None = None
+
+    @property
+    def unit_day(self) -> date:
+        """The day on whose boundaries communes are named and judged."""
+        return self.units_on or self.last_day
 
     @property
     def first_day(self) -> date:
@@ -47,7 +57,7 @@ class Question:
 
 def question(
     year: int, *, month: int | None = None, as_of: datetime | None = None, known_at: datetime | None = None,
-    definition: str | None = None,
+    definition: str | None = None, units_on: date | None = None,
 ) -> Question:  # fmt: skip
     """Return a checked question. Raises: UserError (unknown definition, month or a period that has not begun)."""
     known = criteria.load_definitions("overdue")
@@ -66,56 +76,80 @@ def question(
             "period_not_begun",
             f"Kỳ {month or 'năm'} {year} chưa bắt đầu vào {seen.astimezone(ZONE):%d/%m/%Y}; đổi --as-of hoặc --year.",
         )
-    return Question(year, month, seen, known_at, name)
+    return Question(year, month, seen, known_at, name, units_on)
 
 
 def communes_of(home: Home, on: date, with_data: set[str]) -> list[Unit]:
     """Return the communes to judge on a day: every commune of each district from which data came (all when none did)."""
+    from flows.steps.boundaries import relatives
+
     active = home.register.active(on)
-    parents = {unit.parent for unit in active if unit.unit_id in with_data}
+    related = relatives(home.register, with_data)
+    parents = {unit.parent for unit in active if unit.unit_id in related}
     return [unit for unit in active if unit.parent in parents] if parents else active
 
 
 def measure_frame(home: Home, tx: Transaction, asked: Question, programme: str | None = None) -> tuple[pd.DataFrame, list[Unit]]:
     """Return the measures (see `scoring.measures`) and the communes they are about."""
+    frame, view = measured(home, tx, asked, programme)
+    return frame, view.units
+
+
+def view_of(home: Home, asked: Question, known: Iterable[tuple[str, str]]) -> View:
+    """Return who is judged; `known`: the (unit, table) pairs from which data came. Raises: UserError (no unit that day)."""
+    from flows.steps.boundaries import View
+
+    units = communes_of(home, asked.unit_day, {unit for unit, _ in known})
+    if not units:
+        raise UserError("no_units", f"Không biết xã nào tồn tại vào ngày {asked.unit_day:%d/%m/%Y}; dùng một ngày khác.")
+    return View(home.register, units, asked.units_on, asked.first_day, asked.last_day, asked.period_end)
+
+
+def measured(home: Home, tx: Transaction, asked: Question, programme: str | None = None) -> tuple[pd.DataFrame, View]:
+    """Return the measures (see `scoring.measures`) of the communes judged, and the view that says what each is made of."""
+    from flows.steps.complaints import complaints_of
     from scoring.measures import Counts, measures
     from warehouse import marts, queries
 
     known = queries.known_columns(tx, asked.known_at)
-    units = communes_of(home, asked.last_day, {unit for unit, _ in known})
+    view = view_of(home, asked, known)
     span = {
         "year": asked.year,
         "first_day": asked.first_day,
         "known_day": asked.last_day,
         "known_at": asked.known_at,
     }
+    complained, complaints = complaints_of(tx, asked)
     counts = Counts(
-        dossiers=marts.dossier_counts(tx, asked.as_of, asked.known_at, now()),
+        dossiers=view.cells(marts.dossier_counts(tx, asked.as_of, asked.known_at, now())),
         survey=queries.register_counts(tx, "survey", last_day=asked.last_day, **span),
         reviews=queries.register_counts(tx, "reviews", last_day=asked.last_day, **span),
         tasks=queries.register_counts(tx, "tasks", last_day=asked.period_end, **span),
         initiatives=queries.register_counts(tx, "initiatives", last_day=asked.last_day, **span),
         working_days=queries.working_days(tx, asked.first_day, asked.last_day),
         known=known,
+        complained=view.cells(complained),
+        complaints=complaints,
     )
     frame = measures(
-        counts, communes=[unit.unit_id for unit in units], first_day=asked.first_day, last_day=asked.last_day,
+        counts, communes=view.counted_units(), first_day=asked.first_day, last_day=asked.last_day,
         definition=asked.definition, programme=programme,
     )  # fmt: skip
-    return frame, units
+    return view.merge(frame, lambda first, last: queries.working_days(tx, first, last)), view
 
 
 def measures_json(home: Home, asked: Question, commune: str | None = None) -> dict[str, Any]:
     """Return the document of `cchc measures`."""
+    from scoring.intervals import judged, rule_json
     from scoring.measures import value_of
 
     with home.database.begin() as tx:
-        frame, units = measure_frame(home, tx, asked, main_programme())
-    codes = {unit.unit_id: unit for unit in units}
-    chosen = home.commune(commune, asked.last_day).unit_id if commune else None
+        frame, view = measured(home, tx, asked, main_programme())
+    codes = {unit.unit_id: unit for unit in view.units}
+    chosen = home.commune(commune, asked.unit_day) if commune else None
     rows = []
     for row in frame.itertuples(index=False):
-        if chosen is not None and row.commune != chosen:
+        if chosen is not None and row.commune != chosen.unit_id:
             continue
         numerator, denominator = plain(row.numerator), plain(row.denominator)
         rows.append(
@@ -123,12 +157,15 @@ def measures_json(home: Home, asked: Question, commune: str | None = None) -> di
                 "commune": codes[row.commune].code, "year": asked.year, "month": asked.month, "measure": row.measure,
                 "numerator": numerator, "denominator": denominator, "value": value_of(row.numerator, row.denominator),
                 "unknown": int(row.unknown), "status": "no_data" if numerator is None else "measured",
-                "name": codes[row.commune].name, "unit_id": row.commune,
+                "name": codes[row.commune].name, "unit_id": row.commune, **judged(numerator, denominator, row.measure),
             }
         )  # fmt: skip
     known = criteria.load_definitions("overdue").by_name[asked.definition]
     return {"as_of": asked.as_of.isoformat(), "known_at": stamp(asked.known_at), "definition": asked.definition,
-            "definition_version": known.tag, "measures": rows}  # fmt: skip
+            "definition_version": known.tag, "measures": rows,
+            "units_on": asked.units_on.isoformat() if asked.units_on else None, "judgement": rule_json(),
+            "units": [{"commune": u.code, "name": u.name, "unit_id": u.unit_id, **view.describe(u)}
+                      for u in view.units if chosen in (None, u)]}  # fmt: skip
 
 
 def main_programme() -> str | None:

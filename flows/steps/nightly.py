@@ -15,7 +15,8 @@ from flows.steps.files import FileResult, Request, candidates, files_of, path_te
 from flows.steps.home import ZONE, Home, code_version, now
 from flows.steps.ingest import gate_of, ingest_files
 from flows.steps.measure import question
-from flows.steps.score import digest_of, publish, score_json, score_question
+from flows.steps.runs import definitions_content, hold_inputs, publish
+from flows.steps.score import digest_of, score_json, score_question
 
 Advance = Callable[[str, int, int], None]
 
@@ -99,7 +100,8 @@ def state_digest(home: Home, tx: Any, year: int, moment: datetime) -> str:
 
     newest = tx.scalar("select coalesce(max(load_id), 0) from loads")
     day = moment.astimezone(ZONE).date().isoformat()
-    return digest_of([newest, year, day, criteria.load_set().hash, home.calendar.version, home.register.version, code_version()])
+    rules = [criteria.load_set().hash, definitions_content()]
+    return digest_of([newest, year, day, rules, home.calendar.version, home.register.version, code_version()])
 
 
 def _publish(home: Home, asked: Any) -> dict[str, Any]:
@@ -107,6 +109,7 @@ def _publish(home: Home, asked: Any) -> dict[str, Any]:
     from flows.steps.checks import cross_checks
 
     with home.database.begin() as tx:
+        hold_inputs(tx)
         scored = score_question(home, tx, asked)
         reached("scored")
         document = score_json(scored)

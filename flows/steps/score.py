@@ -1,21 +1,23 @@
-"""The index of every commune, criterion by criterion, with the recipe that rebuilds it."""
+"""The index of every commune, criterion by criterion. `flows.steps.runs` publishes it with the recipe that rebuilds it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import criteria
-from flows.steps.home import Home, code_version, now
-from flows.steps.measure import Question, measure_frame, plain, stamp
+from flows.steps.home import Home, UserError
+from flows.steps.measure import Question, measured, plain, stamp
 from flows.steps.rules import rules_on
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from criteria.judgement import Judgement
     from criteria.model import ResolvedSet, TargetValue
+    from flows.steps.boundaries import View
     from scoring.engine import Scores
     from sources.units import Unit
     from warehouse.database import Transaction
@@ -23,17 +25,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Subject:
-    """Who is scored: a commune, or one of its officials. subject_id is what the frames call `commune`."""
+    """Who is scored: a commune, or one of its officials. subject_id is what the frames call `commune`.
+
+    dossiers: how many of the period an official worked on (None for a commune).
+    """
 
     subject_id: str
     unit: Unit
     officer: str | None = None
     department: str | None = None
+    dossiers: int | None = None
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A scored question: the scores, what they were computed from, and who was scored."""
+    """A scored question: the scores, what they were computed from, and who was scored.
+
+    view: who the communes are (None when officials are scored). without_officer: dossiers of the period that name no
+    official (None when communes are scored).
+    """
 
     asked: Question
     rules: ResolvedSet
@@ -41,6 +51,8 @@ class Scored:
     measures: pd.DataFrame
     declarations: pd.DataFrame
     subjects: list[Subject]
+    view: View | None = None
+    without_officer: int | None = None
 
     @property
     def units(self) -> list[Unit]:
@@ -56,25 +68,45 @@ def score_question(
     from warehouse import queries
 
     rules = rules or rules_on(home, set_name, asked.last_day)
+    if rules.subject == "official":
+        return _officials_scored(home, tx, asked, rules)
     programme = next(
         (c.measure_args["programme"] for c in rules.criteria if c.measure == "task_on_time" and c.measure_args),
         None,
     )
-    frame, units = measure_frame(home, tx, asked, programme)
-    subjects = [Subject(unit.unit_id, unit) for unit in units]
+    frame, view = measured(home, tx, asked, programme)
+    subjects = [Subject(unit.unit_id, unit) for unit in view.units]
     declared = queries.register_counts(
         tx, "declarations", year=asked.year, first_day=asked.first_day, last_day=asked.last_day, known_day=asked.last_day,
         known_at=asked.known_at,
     ).rename(columns={"unit_code": "commune"})  # fmt: skip
     scores = score(frame[frame["numerator"].notna()], declared, rules, [subject.subject_id for subject in subjects])
-    return Scored(asked, rules, scores, frame, declared, subjects)
+    return Scored(asked, rules, scores, frame, declared, subjects, view)
 
 
-def score_json(scored: Scored) -> dict[str, Any]:
-    """Return the document of `cchc score`."""
+def _officials_scored(home: Home, tx: Transaction, asked: Question, rules: ResolvedSet) -> Scored:
+    """Score every official over his or her own dossiers. Communes declare nothing for them."""
+    import pandas as pd
+
+    from flows.steps.officials import official_frame
+    from scoring.engine import score
+    from scoring.inputs import DECLARATION_COLUMNS
+
+    if asked.units_on is not None:
+        raise UserError("units_of_officials", "Điểm của từng người không cộng được qua các đơn vị; bỏ --units.")
+    frame, subjects, nameless = official_frame(home, tx, asked)
+    declared = pd.DataFrame(columns=[*DECLARATION_COLUMNS, "load_id", "row_no"])
+    scores = score(frame[frame["numerator"].notna()], declared, rules, [subject.subject_id for subject in subjects])
+    return Scored(asked, rules, scores, frame, declared, subjects, without_officer=nameless)
+
+
+def score_json(scored: Scored, judgement: Judgement | None = None) -> dict[str, Any]:
+    """Return the document of `cchc score`. judgement: what is too few to judge, when not as the project says today."""
     from messages import reason_text
+    from scoring.intervals import rule_json
 
     subjects = {subject.subject_id: subject for subject in scored.subjects}
+    numerators = scored.measures.set_index(["commune", "measure"])["numerator"].to_dict() if scored.rules.sample else {}
     by_commune: dict[str, list[dict[str, Any]]] = {}
     for row in scored.scores.criteria.to_dict("records"):
         by_commune.setdefault(row["commune"], []).append(row)
@@ -82,23 +114,59 @@ def score_json(scored: Scored) -> dict[str, Any]:
     for total in scored.scores.totals.to_dict("records"):
         subject = subjects[total["commune"]]
         unit = subject.unit
-        lines = [_line(row, reason_text) for row in by_commune[total["commune"]]]
+        lines = [_line(row, reason_text, judgement) for row in by_commune[total["commune"]]]
         communes.append(
             {
-                "commune": unit.code, "name": unit.name, "unit_id": unit.unit_id, "total": plain(total["total"]),
+                "subject": scored.rules.subject, "commune": unit.code, "name": unit.name, "unit_id": unit.unit_id,
+                **_official(subject), "total": plain(total["total"]), "grading_index": plain(total["grading_index"]),
                 "max_scored": plain(total["max_scored"]), "max_total": plain(total["max_total"]),
                 "share_pct": plain(total["share"]), "bonus": plain(total["bonus"]), "grade": total["grade"],
                 "grade_status": total["grade_status"], "rank": plain(total["rank"]) if total["rank"] == total["rank"] else None,
                 "peers": plain(total["peers"]), "criteria": lines,
             }
+            | (scored.view.describe(unit) if scored.view else {})
+            | ({"sample": sample_of(scored, subject, numerators)} if scored.rules.sample else {})
         )  # fmt: skip
-    asked = scored.asked
+    asked, rules = scored.asked, scored.rules
     return {
-        "criteria_set": scored.rules.name, "criteria_hash": scored.scores.set_hash, "definition": asked.definition,
-        "year": asked.year, "as_of": asked.as_of.isoformat(), "known_at": stamp(asked.known_at),
-        "warning": scored.rules.warning, "unknown_targets": [_target(target) for target in scored.rules.unknown_targets],
+        "criteria_set": rules.name, "criteria_hash": scored.scores.set_hash, "criteria_label": rules.label,
+        "provenance": rules.provenance, "subject": rules.subject, "grading_scale": plain(rules.grading_scale),
+        "appraiser": {"name": rules.appraiser.name, "clause": str(rules.appraiser.source)} if rules.appraiser else None,
+        "definition": asked.definition, "year": asked.year, "month": asked.month, "as_of": asked.as_of.isoformat(),
+        "known_at": stamp(asked.known_at), "judgement": rule_json(judgement), "warning": rules.warning,
+        "unknown_targets": [_target(target) for target in rules.unknown_targets],
+        "units_on": asked.units_on.isoformat() if asked.units_on else None,
+        "period": {"from": asked.first_day.isoformat(), "to": asked.last_day.isoformat()},
+        "appraisers": sorted({c["appraiser"] for c in communes if c.get("appraiser")}),
         "communes": communes,
+    } | ({} if scored.without_officer is None else {"without_officer": scored.without_officer})  # fmt: skip
+
+
+def _official(subject: Subject) -> dict[str, Any]:
+    """Return who the official is; nothing when a commune is scored."""
+    if subject.officer is None:
+        return {}
+    return {"officer": subject.officer, "department": subject.department, "dossiers": subject.dossiers}
+
+
+def sample_of(scored: Scored, subject: Subject, numerators: Mapping[tuple[str, str], float]) -> dict[str, Any] | None:
+    """Return whether the survey behind a subject's score has forms enough, by the set's own rule; None without a rule.
+
+    numerators: (subject, measure) → numerator, NaN without data.
+    """
+    from messages import boundaries
+    from scoring.sample import check_sample
+
+    rule = scored.rules.sample
+    if rule is None:
+        return None
+    forms, population = (plain(numerators.get((subject.subject_id, name))) for name in (rule.forms, rule.population))
+    check = check_sample(*(None if n is None else int(n) for n in (forms, population)), rule.error)
+    found = {
+        "forms": check.forms, "population": check.population, "needed": check.needed, "enough": check.enough,
+        "status": check.status, "error": rule.error, "source": str(rule.source), "provenance": rule.provenance,
     }  # fmt: skip
+    return found | {"note": boundaries.sample(found, subject.unit.full_name)}
 
 
 def _target(target: TargetValue) -> dict[str, Any]:
@@ -106,7 +174,9 @@ def _target(target: TargetValue) -> dict[str, Any]:
     return {"name": target.name, "label": target.label, "assumed": target.value, "provenance": target.provenance}
 
 
-def _line(row: dict[str, Any], reason_text: Any) -> dict[str, Any]:
+def _line(row: dict[str, Any], reason_text: Any, judgement: Judgement | None = None) -> dict[str, Any]:
+    from scoring.intervals import judged
+
     reason, params = row["reason"], row["reason_params"] or {}
     return {
         "code": row["code"], "status": row["status"], "points": plain(row["points"]), "max_points": plain(row["max_points"]),
@@ -114,6 +184,7 @@ def _line(row: dict[str, Any], reason_text: Any) -> dict[str, Any]:
         "denominator": plain(row["denominator"]), "lost": plain(row["lost"]),
         "reason": reason_text(reason, params) if reason else None, "reason_code": reason, "clause": row["clause"],
         "owner": row["owner"], "provenance": row["provenance"], "label": row["label"], "kind": row["kind"],
+        **judged(plain(row["numerator"]), plain(row["denominator"]), row["measure"], judgement),
     }  # fmt: skip
 
 
@@ -121,25 +192,3 @@ def digest_of(document: Any) -> str:
     """Return the SHA-256 of a JSON document in canonical form."""
     text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def publish(home: Home, tx: Transaction, scored: Scored, document: dict[str, Any]) -> dict[str, str | int]:
-    """Store a result with its recipe: everything needed to rebuild it to the digit. Returns {run, recipe, result}."""
-    from warehouse import queries
-
-    asked = scored.asked
-    loads = tx.rows(
-        "select load_id, sha256 from loads where known_from <= coalesce(%(at)s, 'infinity'::timestamptz) order by load_id",
-        {"at": asked.known_at},
-    )
-    recipe = {
-        "question": {"year": asked.year, "month": asked.month, "as_of": stamp(asked.as_of), "definition": asked.definition},
-        "known_at": stamp(asked.known_at or now()), "criteria_set": scored.rules.name, "criteria_hash": scored.scores.set_hash,
-        "definition": criteria.load_definitions("overdue").by_name[asked.definition].tag,
-        "calendar": home.calendar.version, "units": home.register.version, "code": code_version(),
-        "inputs": digest_of([[row["load_id"], row["sha256"]] for row in loads]), "input_count": len(loads),
-    }  # fmt: skip
-    result_digest = digest_of(document["communes"])
-    stable = {key: value for key, value in recipe.items() if key != "known_at"}
-    run = queries.publish(tx, recipe, digest_of(stable), document, result_digest, now())
-    return {"run": run, "recipe": digest_of(stable), "result": result_digest}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from apps import show
+from apps.tables.explain import explained
 
 FILE: dict[str, Any] = {
     "path": "/tmp/inbox/thang [bold]3.xlsx", "sha256": "ab" * 32, "source": "one_stop", "contract": "one_stop", "status": "loaded",
@@ -29,7 +30,7 @@ SCORE: dict[str, Any] = {
 SOURCE = {"dossier": "H32-1", "officer": "Cán bộ Mẫu", "file": "thang3.xlsx", "row": 17, "lost": 0.61}
 ITEM: dict[str, Any] = {
     "code": "III.3", "label": "Hồ sơ trễ hạn", "lost": 1.22, "max_points": 8, "reason": "24 hồ sơ trễ hạn.", "clause": "Tiêu chí III.3", "provenance": "reconstructed",
-    "owner": "Công chức Văn phòng", "to_recover": "Xử lý các hồ sơ đang trễ.", "declared": None, "dossiers": ["H32-1", "H32-2", "H32-3", "H32-4"], "dossier_count": 1040,
+    "owner": "Công chức Văn phòng", "to_recover": "Xử lý các hồ sơ đang trễ.", "recover_by": "2023-12-31", "declared": None, "dossiers": ["H32-1", "H32-2", "H32-3", "H32-4"], "dossier_count": 1040,
     "sources": [SOURCE] * 12,
 }  # fmt: skip
 DECLARED = ITEM | {
@@ -43,6 +44,23 @@ DECLARED = ITEM | {
 EXPLAIN: dict[str, Any] = {
     "commune": "22492", "name": "Đại Lãnh", "year": 2023, "total": 76.82, "max_scored": 96.5, "lost": 19.68, "warning": None, "items": [ITEM, DECLARED],
     "missing": [{"code": "I.1", "label": "Kế hoạch", "max_points": 1.5, "owner": "Công chức Văn phòng"}],
+}  # fmt: skip
+EXPLAIN_IN_FULL: dict[str, Any] = {
+    **EXPLAIN,
+    "officer": None,
+    "period_over": True,
+    "by_owner": [
+        {"owner": "Bộ phận Một cửa", "lost": 5.5, "criteria": [
+            {"code": "III.3", "label": "Hồ sơ trễ hạn", "lost": 5.5, "to_recover": "Cần thêm 3 hồ sơ.", "recover_by": "2023-12-31", "dossier_count": 2}
+        ]}
+    ],
+    "by_officer": [
+        {"officer": f"Công chức {n}", "department": None, "lost": 1.0, "dossier_count": 2, "criteria": {"III.3": 1.0}, "dossiers": []} for n in range(13)
+    ],
+    "complaints": [
+        {"official": "Công chức [b]", "forms": 4, "first_day": "2023-02-01", "last_day": "2023-05-03", "months": ["2023-02"],
+         "form_codes": ["P1", "P2", "P3", "P4"], "dossier_codes": [], "repeated": True}
+    ],
 }  # fmt: skip
 
 
@@ -73,7 +91,7 @@ def test_scores(out: Any) -> None:
 
 
 def test_explained(out: Any) -> None:
-    show.explained(EXPLAIN)
+    explained(EXPLAIN_IN_FULL)
     text = out()
     for words in (
         "mất 19,68 điểm",
@@ -85,12 +103,38 @@ def test_explained(out: Any) -> None:
         "tất cả 1.040 hồ sơ",
         "tu-danh-gia.xlsx, dòng 36",
         "Chưa có số liệu",
+        "Theo bộ phận phụ trách",
+        "Hạn: 31/12/2023.",
+        "còn 1 người nữa",
+        "Công chức [b]",
+        "tái diễn",
+        "P1, P2, P3, …",
     ):
         assert words in text, words
 
 
 def test_measures(out: Any) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
+        {
+            "name": "Vạn Thạnh",
+            "measure": "online_rate",
+            "numerator": 5,
+            "denominator": 7,
+            "value": 5 / 7,
+            "unknown": 0,
+            "interval": [0.358935, 0.917781],
+            "judgement": "too_few",
+        },
+        {
+            "name": "Vạn Thạnh",
+            "measure": "time_points_rate",
+            "numerator": 5,
+            "denominator": 14,
+            "value": 5 / 14,
+            "unknown": 0,
+            "interval": [0.1, 0.7],
+            "judgement": "too_few",
+        },
         {"name": "Đại Lãnh", "measure": "overdue_rate", "numerator": 24, "denominator": 1492, "value": 24 / 1492, "unknown": 0},
         {"name": "Đại Lãnh", "measure": "received", "numerator": 1493, "denominator": None, "value": 1493.0, "unknown": 3},
         {
@@ -102,8 +146,13 @@ def test_measures(out: Any) -> None:
             "unknown": 0,
         },
     ]
-    show.measures({"as_of": "2023-12-31T16:59:59+00:00", "definition_version": "qd766@1", "measures": rows})
+    rows = [{"interval": None, "judgement": None, **row} for row in rows]
+    units = [{"name": "Đại Lãnh", "commune": "22504", "notes": ["Cộng số liệu [red]của ba xã"]}]
+    document = {"as_of": "2023-12-31T16:59:59+00:00", "definition_version": "qd766@1", "measures": rows}
+    show.measures(document | {"units_on": "2025-07-01", "units": units})
     text = out()
+    assert text.count("(ít trường hợp: 7)") == 2 and "35,9–91,8" in text
+    assert "địa giới ngày 01/07/2025" in text and "Lưu ý Đại Lãnh (22504): Cộng số liệu [red]của ba xã" in text
     assert "1.492" in text and "1,61" in text and "chưa có số liệu" in text and "23:59" in text
 
 
@@ -158,8 +207,15 @@ def test_demo(out: Any) -> None:
         "label": "Hồ sơ trễ hạn",
         "value_text": "1,6 %",
         "threshold_text": "≤ 1 %",
-        "state_text": "chưa đạt",
-        "paragraph": "Thông báo, mục 2",
+        "state": "at_risk",
+        "gap_text": "thừa 3 hồ sơ trễ hạn",
+        "paragraph": "3",
+        "deadline": "2023-12-31",
+        "deadline_text": "còn 199 ngày",
+        "owner": "Một cửa",
+        "threshold_known": False,
+        "threshold_note": "chưa rõ",
+        "provenance": "assumed",
     }
     quality = [
         {"verdict": verdict, "files": 2, "rows_read": 10, "rows_quarantined": 1}
@@ -176,7 +232,9 @@ def test_demo(out: Any) -> None:
         "H32-1",
         "1.040",
         "Chỉ tiêu trong thông báo",
-        "chưa đạt",
+        "Có nguy cơ: thừa 3 hồ sơ trễ hạn",
+        "hạn 31/12/2023 (còn 199 ngày)",
+        "Ngưỡng giả định, chưa có văn bản: • Hồ sơ trễ hạn: chưa rõ",
         "Chất lượng tệp",
         "giữ dòng",
         "/tmp/diem.json",

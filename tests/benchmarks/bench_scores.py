@@ -29,7 +29,15 @@ _COUNTS = f"""
     count(*) filter (where finished_at is not null and due_at is not null),
     count(*) filter (where coalesce(returned_at, finished_at) > due_at),
     count(*) filter (where finished_at is not null and due_at is not null and status not in ('withdrawn', 'refused')),
-    count(*) filter (where finished_at > due_at and status not in ('withdrawn', 'refused'))
+    count(*) filter (where finished_at > due_at and status not in ('withdrawn', 'refused')),
+    count(*) filter (where channel = 'online' and result_electronic and finished_at <= %(as_of)s),
+    count(*) filter (where channel = 'online' and result_electronic is null and finished_at <= %(as_of)s),
+    count(result_electronic), count(*) filter (where result_electronic),
+    count(*) filter (where components_digitised and reused_data is not null),
+    count(*) filter (where components_digitised and reused_data),
+    count(*) filter (where (finished_at {_VN})::date < (due_at {_VN})::date), count(*) filter (where finished_at <= due_at),
+    count(internal_due_at), count(*) filter (where (finished_at {_VN})::date < (internal_due_at {_VN})::date),
+    count(*) filter (where finished_at <= internal_due_at), count(*) filter (where supplement_count = 0)
 """
 _FROM = "from dossiers_facts where received_at <= %(as_of)s and known_from <= %(known_at)s and known_to > %(known_at)s"
 #: Every counter by commune, month of receipt and month of finishing: all that our counting statement gives.

@@ -63,7 +63,7 @@ def test_the_appraiser_changes_with_the_reorganisation() -> None:
 
 def test_notice_and_definitions() -> None:
     notice = load_notice()
-    assert notice.year == 2023 and len(notice.commitments) == 11
+    assert notice.year == 2023 and len(notice.commitments) == 20
     assert load_definitions().default == "qd766"
     assert set(load_definitions().by_name) == {"qd766", "provincial_766", "ii06", "opencps"}
     assert load_definitions().by_name["ii06"].tag == "ii06@1"
@@ -82,7 +82,11 @@ def test_instruments_claim_no_more_than_was_seen() -> None:
 def test_every_measure_the_engine_gets_is_registered() -> None:
     names = """received resolved open open_overdue overdue_rate online_rate postal_rate online_payment_rate
     digitised_rate components_digitised_rate result_digitised_rate repeat_supplement_rate satisfaction_index
-    survey_forms survey_day_coverage officer_review_months task_completion task_on_time initiatives"""
+    survey_forms survey_day_coverage officer_review_months task_completion task_on_time initiatives
+    on_time_rate online_electronic_rate electronic_result_rate reused_data_rate
+    time_points_rate agency_time_points_rate contact_points_rate attitude_points_rate
+    satisfaction_access satisfaction_procedures satisfaction_officials satisfaction_results satisfaction_feedback
+    satisfaction_overall named_complaints repeated_named_officials"""
     assert set(load_measures()) == set(names.split())
 
 
@@ -144,7 +148,7 @@ def test_unknown_set_lists_the_known_ones() -> None:
         ("sets/demo/set.yaml", "ranking: {method: competition, basis: total}\n", ""),
         ("sets/demo/targets.yaml", "online_min:", "- online_min"),
         ("measures.yaml", "recover: new", "recovers: new"),
-        ("notice.yaml", "notice: seen_text", "notice: lost"),
+        ("notices/demo.yaml", "notice: seen_text", "notice: lost"),
     ],
 )
 def test_unusable_files_name_themselves(file: str, old: str, new: str, tmp_path: Path) -> None:
@@ -153,7 +157,7 @@ def test_unusable_files_name_themselves(file: str, old: str, new: str, tmp_path:
     path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     with pytest.raises(CriteriaError, match=Path(file).name):
         load_set("demo", root)
-        load_notice(root=root)
+        load_notice("demo", root)
 
 
 def test_sets_can_travel_between_processes() -> None:

@@ -23,10 +23,18 @@ SHARES = {
     "components_digitised_rate": ("components", "components_known"), "result_digitised_rate": ("result", "result_known"),
     "satisfaction_index": ("satisfied", "answers"), "survey_day_coverage": ("survey_days", "working_days"),
     "task_completion": ("tasks_done", "tasks"), "task_on_time": ("programme_on_time", "programme_tasks"),
+    "online_electronic_rate": ("online_electronic", "received"), "electronic_result_rate": ("electronic", "resolved"),
+    "reused_data_rate": ("reused", "components"), "time_points_rate": ("time_points", "time_points_max"),
+    "agency_time_points_rate": ("agency_points", "agency_points_max"),
+    "contact_points_rate": ("contact_points", "contact_points_max"),
+    "attitude_points_rate": ("attitude_points", "time_points_max"),
+    **{f"satisfaction_{f}": (f"{f}_satisfied", f"{f}_answers")
+       for f in ("access", "procedures", "officials", "results", "feedback", "overall")},
 }  # fmt: skip
 COUNTS = {
     "received": "received", "resolved": "resolved", "open": "open", "open_overdue": "open_overdue", "survey_forms": "forms",
-    "officer_review_months": "review_months", "initiatives": "initiatives",
+    "officer_review_months": "review_months", "initiatives": "initiatives", "named_complaints": "named_complaints",
+    "repeated_named_officials": "repeated_named",
 }  # fmt: skip
 
 
@@ -66,6 +74,7 @@ def test_every_measure_of_every_commune_equals_the_truth(demo: Demo, definition:
         expected: dict[str, tuple[Any, Any]] = {name: (row[column], None) for name, column in COUNTS.items()}
         expected |= {name: (row[top], row[bottom]) for name, (top, bottom) in SHARES.items() if row[bottom]}
         expected["overdue_rate"] = (row[f"late_{definition}"], row[f"counted_{definition}"])
+        expected["on_time_rate"] = (row[f"counted_{definition}"] - row[f"late_{definition}"], row[f"counted_{definition}"])
         expected["digitised_rate"] = (row["components"] + row["result"], row["components_known"] + row["result_known"])
         for name, pair in expected.items():
             # A commune that no row of the register names has said nothing, which is not the same as 0.
@@ -74,6 +83,39 @@ def test_every_measure_of_every_commune_equals_the_truth(demo: Demo, definition:
                 wrong.append((row["commune"], name, found[row["commune"], name], pair))
         assert found[row["commune"], "repeat_supplement_rate"][0] == row["repeat_supplement"]
     assert not wrong
+
+
+@pytest.mark.parametrize("name", ["commune_reconstructed", "qd_766", "one_stop_commune", "sipas"])
+def test_every_set_of_communes_scores_the_district(demo: Demo, name: str) -> None:
+    document = demo.cchc("score", "--year", 2023, "--as-of", "2023-12-31", "--criteria", name, "--json").json
+    assert document["criteria_set"] == name and document["subject"] == "commune"
+    assert len(document["communes"]) == 13
+    assert all(row["grade"] and row["rank"] and row["total"] is not None for row in document["communes"])
+    assert {line["provenance"] for row in document["communes"] for line in row["criteria"]} <= {
+        "official",
+        "reconstructed",
+        "assumed",
+    }
+
+
+def test_officials_are_evaluated_every_month(demo: Demo) -> None:
+    """Each official of the month is scored over his own dossiers and ranked among those of his commune."""
+    document = demo.cchc("score", "--year", 2023, "--month", 6, "--criteria", "one_stop_official", "--json").json
+    assert document["subject"] == "official" and document["as_of"].startswith("2023-06-30")
+    rows = document["communes"]
+    assert {row["commune"] for row in rows} == {row["commune"] for row in demo.truth["counts"]}
+    assert len({(row["commune"], row["officer"]) for row in rows}) == len(rows)
+    assert all(row["department"] and row["dossiers"] > 0 for row in rows)
+    for commune in {row["commune"] for row in rows}:
+        ranks = [row["rank"] for row in rows if row["commune"] == commune and row["rank"] is not None]
+        assert ranks and min(ranks) == 1 and max(ranks) <= len(ranks)
+    measured = demo.cchc("measures", "--year", 2023, "--month", 6, "--json").json["measures"]
+    whole = {m["commune"]: m for m in measured if m["measure"] == "time_points_rate"}
+    for commune, found in whole.items():
+        lines = [line for row in rows if row["commune"] == commune for line in row["criteria"] if line["code"] == "CC.1"]
+        # Every finished dossier of the demo names its official, so the officials' points add up to the commune's.
+        assert sum(line["numerator"] or 0 for line in lines) == found["numerator"]
+        assert sum(line["denominator"] or 0 for line in lines) == found["denominator"]
 
 
 def test_values_are_unrounded_shares(demo: Demo) -> None:
@@ -169,6 +211,14 @@ def test_targets_of_the_notice_are_all_placed(demo: Demo) -> None:
     assert targets
     for row in targets:
         assert row["label"] and row["state_text"] and row["paragraph"] and row["owner"]
+    by_code = {row["code"]: row for row in targets}
+    truth = next(row for row in demo.truth["counts"] if row["commune"] == COMMUNE)
+    assert by_code["officer_reviews"]["state"] == ("met" if truth["review_months"] == 12 else "missed")
+    assert by_code["officer_reviews"]["gap"] == 12 - truth["review_months"]
+    assert by_code["survey_days"]["gap"] == truth["working_days"] - truth["survey_days"]
+    late = by_code["overdue"]
+    assert (late["numerator"], late["denominator"]) == (truth["late_qd766"], truth["counted_qd766"])
+    assert late["state"] == ("met" if late["numerator"] * 100 < late["denominator"] else "missed")
 
 
 def test_findings_name_the_seeded_contradictions(demo: Demo) -> None:

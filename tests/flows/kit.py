@@ -24,7 +24,8 @@ HEADERS = {
     "received_at": "Ngày tiếp nhận", "due_at": "Ngày hẹn trả", "finished_at": "Ngày kết thúc xử lý", "returned_at": "Ngày trả",
     "status": "Trạng thái", "supplement_count": "Số lần bổ sung", "supplement_requested_at": "Ngày yêu cầu bổ sung",
     "fee_amount": "Lệ phí", "paid_online": "Thanh toán trực tuyến", "components_digitised": "Số hóa thành phần hồ sơ",
-    "result_digitised": "Số hóa kết quả", "withdrawn": "Rút hồ sơ", "officer": "Cán bộ xử lý",
+    "result_digitised": "Số hóa kết quả", "withdrawn": "Rút hồ sơ", "officer": "Cán bộ xử lý", "department": "Bộ phận",
+    "internal_due_at": "Hạn xử lý", "result_electronic": "Kết quả điện tử", "reused_data": "Tái sử dụng dữ liệu",
 }  # fmt: skip
 FACTS = (
     "dossiers", "survey_forms", "officer_reviews", "tasks", "initiatives", "declarations", "monthly_reports",

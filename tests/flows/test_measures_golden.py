@@ -145,6 +145,18 @@ def test_counts_of_january(year: Home) -> None:
     assert {name: asked(year, name, month=1)["overdue_rate"] for name in DEFINITIONS} == rates
 
 
+def test_registers_of_march(year: Home) -> None:
+    """Every register is asked about the month alone, as it stood at its end."""
+    found = asked(year, month=3, as_of="2023-03-31")
+    assert found["task_completion"] == (1, 2)  # due in March: NV1 done on the last day, NV2 a day later
+    assert found["task_on_time"] == (1, 2)
+    assert found["initiatives"] == (1, None)  # SK1
+    assert found["officer_review_months"] == (0, None) and found["survey_forms"] == (0, None)
+    assert found["satisfaction_index"] == found["satisfaction_officials"] == (None, None)
+    assert found["survey_day_coverage"] == (0, 23)
+    assert found["time_points_rate"] == (0, 0)  # nothing was finished in March
+
+
 def test_digitised(year: Home) -> None:
     table = rows()
     received = [row for row in table if row["received_at"][6:10] == "2023"]

@@ -99,10 +99,19 @@ def test_half_up_ratio_is_exact(n: int, d: int) -> None:
 @given(units=st.integers(0, 100_000), n=st.integers(1, 5000))
 @settings(max_examples=200, deadline=None)
 def test_lost_points_are_shared_exactly(units: int, n: int) -> None:
-    parts = rounding.allocate_lost(units / 100, n)
+    parts = rounding.allocate_lost(units / 100, np.ones(n, dtype=np.int64))
     whole = rounding.to_units(parts)
     assert len(parts) == n and int(whole.sum()) == units
     assert whole.max() - whole.min() <= 1 and np.all(np.diff(whole) <= 0)
+
+
+@given(units=st.integers(0, 100_000), weights=st.lists(st.integers(1, 9), min_size=1, max_size=300))
+@settings(max_examples=200, deadline=None)
+def test_a_dossier_that_costs_twice_as_much_carries_twice_as_much(units: int, weights: list[int]) -> None:
+    parts = rounding.allocate_units(units, weights)
+    assert int(parts.sum()) == units
+    assert all(abs(Fraction(int(part)) - Fraction(units * w, sum(weights))) < 1 for part, w in zip(parts, weights))
+    assert all(a <= b + 1 for a, v in zip(parts, weights) for b, w in zip(parts, weights) if v <= w)
 
 
 RATE = st.sampled_from([0.01, 0.05, 0.1, 0.25, 0.3, 0.8, 0.9, 0.95])

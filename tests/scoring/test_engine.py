@@ -256,6 +256,40 @@ def test_compound_steps_from_several_measures() -> None:
     assert row(s, "II.1", B)["reason"] == "conditions_unmet"
 
 
+def test_a_compound_rule_with_a_declared_value_is_traced_with_all_its_inputs() -> None:
+    now = load_set("one_stop_commune").at(date(2023, 12, 31))
+    m = measures([(A, "online_rate", 300, 1000), (A, "overdue_rate", 0, 1000)])
+    s = score(m, declarations([(A, "MC.9", 0.25, None, "evidenced")]), now, [A])
+    parts = row(s, "MC.9")["parts"]
+    assert {name: part["value"] for name, part in parts.items()} == {"dossiers": 0.3, "late": 0.0, "declared": 0.25}
+    assert [parts[name]["measure"] for name in parts] == ["online_rate", "overdue_rate", None]
+    claimed = score(m, declarations([(A, "MC.9", None, 1.5, "evidenced")]), now, [A])
+    assert (row(claimed, "MC.9")["points"], row(claimed, "MC.9")["reason"]) == (1.5, "declared_points_below_max")
+
+
+def test_officials_are_ranked_within_their_commune() -> None:
+    """Officials of a commune compare their share of the scored points; who has no dossier has no rank and is no peer."""
+    now = load_set("one_stop_official").at(date(2023, 12, 31))
+    points = {
+        f"{A}|Công chức A": 150,
+        f"{B}|Công chức A": 120,
+        f"{A}|Công chức B": 180,
+        f"{A}|Công chức C": 150,
+        f"{B}|Công chức B": 60,
+    }
+    names = [*points, f"{A}|Công chức D", C]
+    rows = [
+        (who, m, n, 200) for who, n in points.items() for m in ("time_points_rate", "contact_points_rate", "attitude_points_rate")
+    ]
+    s = score(measures([*rows, (C, "time_points_rate", 1, 200)]), declarations(), now, names)
+    ranks = dict(zip(s.totals["commune"], s.totals["rank"]))
+    assert [ranks[who] for who in points] == [2, 1, 1, 2, 2] and ranks[f"{A}|Công chức D"] is pd.NA and ranks[C] == 1
+    assert list(s.totals["peers"]) == [3, 2, 3, 3, 2, 3, 1]
+    assert list(s.totals["grading_index"][:2]) == [13.5, 10.8] and list(s.totals["grade"][:2]) == ["Tốt", "Khá"]
+    everybody = score(measures(rows), declarations(), replace(now, ranking_within="all"), names)
+    assert list(everybody.totals["rank"][:5]) == [2, 4, 1, 2, 5] and set(everybody.totals["peers"]) == {5}
+
+
 def test_bad_frames_are_refused() -> None:
     twice = measures([(A, "online_rate", 1, 2), (A, "online_rate", 1, 3)])
     with pytest.raises(ValueError, match="two rows for commune 22489 and measure online_rate"):

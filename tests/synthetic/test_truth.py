@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from sources.calendar import WorkCalendar
-from synthetic.truth import expected_counts, overdue
+from synthetic.truth import complains, expected_counts, overdue, service_counts
 from synthetic.world import World
 
 START, END = dt.datetime(2023, 1, 1), dt.datetime(2023, 6, 30, 17, 0)
@@ -98,3 +98,41 @@ def test_lost_facts_are_not_counted(two_years: World) -> None:
     code = str(two_years.dossiers["dossier_code"].iloc[0])
     full, less = expected_counts(two_years), expected_counts(two_years, lost=[code])
     assert full["received"].sum() - less["received"].sum() == 1
+
+
+# finished, due, internal due, supplements, electronic, complained of → points for time, agency, contacts, attitude (-: not counted)
+SERVED = [
+    ("03-02 23:59:59", "03-03 10:00", "03-02 12:00", 0, True, False, "2022"),
+    ("03-03 00:00", "03-03 10:00", "03-03 00:00", 1, False, False, "1111"),
+    ("03-03 10:00", "03-03 10:00", "03-04 10:00", 2, None, True, "1200"),
+    ("03-03 10:00:01", "03-03 10:00", None, 0, True, True, "0-20"),
+    ("03-02 10:00", "03-03 10:00", None, 0, True, True, "2-20"),
+    ("03-02 10:00", None, None, 0, True, False, "--2-"),
+    (None, "03-03 10:00", "03-02 10:00", 3, True, False, "--0-"),
+]  # fmt: skip
+
+
+def test_points_of_the_one_stop_evaluation() -> None:
+    frame = pd.DataFrame(
+        {
+            "dossier_code": [f"D{n}" for n in range(len(SERVED))], "unit_code": "22492", "received_at": _moment("03-01 08:00"),
+            "finished_at": [_moment(case[0]) for case in SERVED], "due_at": [_moment(case[1]) for case in SERVED],
+            "internal_due_at": [_moment(case[2]) for case in SERVED], "supplement_count": [case[3] for case in SERVED],
+            "result_electronic": pd.array([case[4] for case in SERVED], "boolean"), "channel": "online",
+            "components_digitised": pd.array([True] * 7, "boolean"), "reused_data": pd.array([True, False, None] * 2 + [True], "boolean"),
+        }
+    ).astype(dict.fromkeys(("received_at", "finished_at", "due_at", "internal_due_at"), "datetime64[s]"))  # fmt: skip
+    forms = pd.DataFrame(
+        {
+            "answered_on": _moment("03-05 00:00"), "dossier_code": [f"D{n}" for n, case in enumerate(SERVED) if case[5]] + ["D0"],
+            "officials": [2, None, 1, 3], "overall": [5, 1, None, 1], "named_official": [None, "Công chức A", None, "Công chức A"],
+        }
+    )  # fmt: skip
+    assert complains(forms).tolist() == [True, True, True, False]
+    counts = service_counts(frame, forms, START, END).loc["22492"]
+    for place, name in enumerate(("time", "agency", "contact", "attitude")):
+        given = [case[-1][place] for case in SERVED if case[-1][place] != "-"]
+        assert counts[f"{name}_points"] == sum(map(int, given)), name
+        if name != "attitude":
+            assert counts[f"{name}_points_max"] == 2 * len(given), name
+    assert counts["electronic"] == 4 and counts["online_electronic"] == 4 and counts["reused"] == 3

@@ -136,6 +136,8 @@ def test_a_good_load_is_in_order(clean: Home) -> None:
         ("unknown_units", "update dossiers_facts set unit_code = '00000' where key_hash = 1"),
         ("loaded_files", "update files set state = 'received'"),
         ("settled_counts", "update dossier_month_counts set qd766_late = qd766_late + 1 where part = 'finished'"),
+        ("settled_counts", "update dossier_month_counts set early = early + 1 where part = 'finished'"),
+        ("settled_counts", "update dossier_month_counts set supplement_none = supplement_none + 1 where part = 'received'"),
         ("settled_counts", "delete from dossier_month_counts where part = 'received'"),
     ],
 )

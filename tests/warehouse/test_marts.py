@@ -35,7 +35,10 @@ def random_row(chance: random.Random, code: str) -> dict[str, str]:
         "channel": chance.choice(["Trực tiếp", "Trực tuyến", "BCCI"]), "fee_amount": chance.choice(["", "0", "15000"]),
         "paid_online": chance.choice(["", "Có", "Không"]), "supplement_count": chance.choice(["", "0", "1", "2"]),
         "components_digitised": chance.choice(["Có", "Không"]), "result_digitised": chance.choice(["Có", "Không"]),
-        "procedure_code": chance.choice(["P10", "PX"]),
+        "procedure_code": chance.choice(["P10", "PX"]), "result_electronic": chance.choice(["", "Có", "Không"]),
+        "reused_data": chance.choice(["", "Có", "Không"]), "officer": chance.choice(["", "Công chức A", "Công chức B "]),
+        "internal_due_at": f"{due - timedelta(days=chance.randrange(3), hours=chance.randrange(24)):%d/%m/%Y %H:%M:%S}"
+        if chance.random() < 0.7 else "",
     }  # fmt: skip
     return row
 
@@ -99,6 +102,74 @@ def test_difference_equals_recount(quick: Home, tmp_path: Path, seed: int) -> No
             fast = cells(marts.dossier_counts(tx, as_of, None, kit.day(99)))
             assert fast == cells(marts.counted_from_facts(tx, as_of, None))
             assert fast == cells(marts.counted_from_facts(tx, as_of, kit.day(99)))
+
+
+def plain_counts(rows: list[dict[str, str]], as_of: datetime, of_official: bool) -> dict[tuple[Any, ...], dict[str, int]]:
+    """Count the figures of the one-stop evaluation and of QĐ 766 row by row, in nothing but Python."""
+
+    def moment(text: str) -> datetime | None:
+        return datetime.strptime(text, "%d/%m/%Y %H:%M:%S").replace(tzinfo=kit.ZONE) if text else None
+
+    counts: dict[tuple[Any, ...], dict[str, int]] = {}
+    for row in rows:
+        received, finished = moment(row["received_at"]), moment(row["finished_at"])
+        due, internal = moment(row["due_at"]), moment(row["internal_due_at"])
+        officer = row["officer"].strip()
+        if received > as_of or (of_official and not officer):
+            continue
+        finished = finished if finished and finished <= as_of else None
+        online, digitised = row["channel"] == "Trực tuyến", row["components_digitised"] == "Có"
+        one = {
+            "dossiers": 1,
+            "online_electronic": online and finished is not None and row["result_electronic"] == "Có",
+            "online_result_unknown": online and finished is not None and not row["result_electronic"],
+            "electronic_known": row["result_electronic"] != "", "electronic": row["result_electronic"] == "Có",
+            "reused_known": digitised and row["reused_data"] != "", "reused": digitised and row["reused_data"] == "Có",
+            "early": bool(finished and due and finished.date() < due.date()),
+            "in_time": bool(finished and due and finished <= due),
+            "internal_known": internal is not None,
+            "internal_early": bool(finished and internal and finished.date() < internal.date()),
+            "internal_in_time": bool(finished and internal and finished <= internal),
+            "supplement_none": row["supplement_count"] == "0",
+        }  # fmt: skip
+        who = f"{row['unit_code']}|{officer}" if of_official else row["unit_code"]
+        ended = ("finished", who, finished.date().replace(day=1)) if finished else ("open", who, None)
+        for cell in (("received", who, received.date().replace(day=1)), ended):
+            found = counts.setdefault(cell, dict.fromkeys(one, 0))
+            for name, value in one.items():
+                found[name] += int(value)
+    return counts
+
+
+def in_the_same_words(frame: Any, names: list[str]) -> dict[tuple[Any, ...], dict[str, int]]:
+    return {
+        (row["part"], row["unit_code"], None if row["month"] != row["month"] else row["month"]): {n: int(row[n]) for n in names}
+        for row in frame.to_dict("records")
+        if row["dossiers"]
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_counts_equal_a_count_row_by_row(quick: Home, tmp_path: Path, seed: int) -> None:
+    """By unit and by official, as known now (settled counts) and as known before the correction (all facts)."""
+    chance = random.Random(100 + seed)
+    first = [random_row(chance, code) for code in CODES]
+    second = [random_row(chance, code) if chance.random() < 0.3 else row for code, row in zip(CODES, first, strict=True)]
+    # The unit is a part of a dossier's key: a correction keeps it.
+    second = [{**new, "unit_code": old["unit_code"]} for new, old in zip(second, first, strict=True)]
+    for number, rows in enumerate((first, second)):
+        path = kit.write_csv(tmp_path / f"{number}.csv", rows, HEADERS)
+        assert kit.load(quick, path, kit.QuickGate(), kit.day(60 + number)).rows_accepted == len(CODES)
+    start = kit.START - timedelta(days=40)
+    with quick.database.begin() as tx:
+        for as_of in (kit.START, kit.day(10), kit.day(60)):
+            for known_at, rows in ((None, second), (kit.day(60), first), (kit.day(61), second)):
+                expected = plain_counts(rows, as_of, of_official=False)
+                names = list(next(iter(expected.values())))
+                frame = marts.dossier_counts(tx, as_of, known_at, kit.day(62))
+                assert in_the_same_words(frame, names) == expected
+                frame = marts.official_counts(tx, first_at=start, as_of=as_of, known_at=known_at)
+                assert in_the_same_words(frame, names) == plain_counts(rows, as_of, of_official=True)
 
 
 def change(quick: Home, tmp_path: Path) -> None:

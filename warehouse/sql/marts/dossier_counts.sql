@@ -1,5 +1,6 @@
 -- Counts behind every dossier measure. Grain: part (received | finished | open) × unit × month (open: null).
--- Follows dossiers_judged.sql; sums = the sums of all counters. Counts only, no points.
+-- Follows dossiers_judged.sql; sums = the sums of all counters; subject = whose dossiers are counted together, called
+-- unit_code: the unit, or `unit|official`. Counts only, no points.
 -- {judged_before}
 -- Months are numbered from January 1970 and found among their beginnings in Việt Nam: much cheaper than date_trunc.
 , months as ( -- noqa: LT04
@@ -9,7 +10,7 @@
 
 cells as (
     select
-        j.unit_code,
+        {subject} as unit_code,
         width_bucket(j.received_at, (select m.starts from months as m)) as received_month,
         width_bucket(j.finished_at, (select m.starts from months as m)) as finished_month,
         count(*) as dossiers,
@@ -35,9 +36,23 @@ cells as (
         count(*) filter (where j.is_ii06_counted) as ii06_counted,
         count(*) filter (where j.is_ii06_late) as ii06_late,
         count(*) filter (where j.is_opencps_counted) as opencps_counted,
-        count(*) filter (where j.is_opencps_late) as opencps_late
+        count(*) filter (where j.is_opencps_late) as opencps_late,
+        count(*) filter (where j.channel = 'online' and j.result_electronic and j.finished_at is not null)
+            as online_electronic,
+        count(*) filter (where j.channel = 'online' and j.result_electronic is null and j.finished_at is not null)
+            as online_result_unknown,
+        count(j.result_electronic) as electronic_known,
+        count(*) filter (where j.result_electronic) as electronic,
+        count(*) filter (where j.components_digitised and j.reused_data is not null) as reused_known,
+        count(*) filter (where j.components_digitised and j.reused_data) as reused,
+        count(*) filter (where j.is_early) as early,
+        count(*) filter (where j.is_in_time) as in_time,
+        count(j.internal_due_at) as internal_known,
+        count(*) filter (where j.is_internal_early) as internal_early,
+        count(*) filter (where j.is_internal_in_time) as internal_in_time,
+        count(*) filter (where j.supplement_count = 0) as supplement_none
     from judged as j
-    group by j.unit_code, received_month, finished_month
+    group by {subject}, received_month, finished_month
 )
 
 select

@@ -29,6 +29,7 @@ merged as (
         v.procedure_code,
         v.received_at,
         v.due_at,
+        v.internal_due_at,
         v.finished_at,
         v.returned_at,
         v.status,
@@ -38,6 +39,8 @@ merged as (
         v.paid_online,
         v.components_digitised,
         v.result_digitised,
+        v.result_electronic,
+        v.reused_data,
         v.withdrawn
     from versions as v
     where not exists (
@@ -58,6 +61,7 @@ merged as (
         (array_agg(v.procedure_code order by v.precedence) filter (where v.procedure_code is not null))[1],
         (array_agg(v.received_at order by v.precedence) filter (where v.received_at is not null))[1],
         (array_agg(v.due_at order by v.precedence) filter (where v.due_at is not null))[1],
+        (array_agg(v.internal_due_at order by v.precedence) filter (where v.internal_due_at is not null))[1],
         (array_agg(v.finished_at order by v.precedence) filter (where v.finished_at is not null))[1],
         (array_agg(v.returned_at order by v.precedence) filter (where v.returned_at is not null))[1],
         (array_agg(v.status order by v.precedence) filter (where v.status is not null))[1],
@@ -69,6 +73,8 @@ merged as (
         (array_agg(v.components_digitised order by v.precedence)
             filter (where v.components_digitised is not null))[1],
         (array_agg(v.result_digitised order by v.precedence) filter (where v.result_digitised is not null))[1],
+        (array_agg(v.result_electronic order by v.precedence) filter (where v.result_electronic is not null))[1],
+        (array_agg(v.reused_data order by v.precedence) filter (where v.reused_data is not null))[1],
         (array_agg(v.withdrawn order by v.precedence) filter (where v.withdrawn is not null))[1]
     from (
         select
@@ -96,6 +102,7 @@ happened as (
         d.channel,
         d.received_at,
         d.due_at,
+        d.internal_due_at,
         case when d.finished_at <= %(as_of)s then d.finished_at end as finished_at,
         case when d.returned_at <= %(as_of)s then d.returned_at end as returned_at,
         d.supplement_count,
@@ -103,6 +110,8 @@ happened as (
         d.paid_online,
         d.components_digitised,
         d.result_digitised,
+        d.result_electronic,
+        d.reused_data,
         coalesce(d.withdrawn, false) or coalesce(d.status = 'withdrawn', false) as is_withdrawn,
         coalesce(d.status = 'refused', false) as is_refused,
         case
@@ -139,8 +148,16 @@ judged as (
         h.paid_online,
         h.components_digitised,
         h.result_digitised,
+        h.result_electronic,
+        h.reused_data,
+        h.internal_due_at,
         h.qd766_due_at,
         coalesce(h.finished_at, %(as_of)s) > h.due_at as is_past_due,
+        h.finished_at <= h.due_at as is_in_time,
+        -- Early: finished before the due day began in Việt Nam. date_bin is bare arithmetic, much cheaper than time zones.
+        h.finished_at < date_bin('1 day', h.due_at, timestamptz '1999-12-31 17:00:00+00') as is_early,
+        h.finished_at <= h.internal_due_at as is_internal_in_time,
+        h.finished_at < date_bin('1 day', h.internal_due_at, timestamptz '1999-12-31 17:00:00+00') as is_internal_early,
         h.qd766_due_at is not null or coalesce(h.supplement_count > 1, false) as is_qd766_counted,
         coalesce(h.supplement_count > 1, false)
         or coalesce(h.finished_at, h.waiting_since, %(as_of)s) > h.qd766_due_at as is_qd766_late,
