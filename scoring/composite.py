@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from criteria.model import ResolvedSet
 from scoring import core
 from scoring.engine import Scores
-from scoring.rounding import NO_UNITS, to_units
+from scoring.rounding import NO_UNITS, from_units, to_units
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -61,7 +61,9 @@ def composite(scores: Scores, rules: ResolvedSet) -> Composite:
     names = tuple(str(n) for n in scores.totals["commune"])
     every = [c.code for c in rules.criteria]
     points = scores.criteria["points"].to_numpy(dtype=np.float64).reshape(len(names), len(every))
-    weights = np.array([c.max_points for c in listed], dtype=np.float64)
+    # As the engine sums them: a maximum finer than the set's decimals counts as rounded.
+    maxima = np.array([c.max_points for c in listed], dtype=np.float64)
+    weights = from_units(to_units(maxima, rules.decimals), rules.decimals)
     columns = np.array([every.index(c.code) for c in listed], dtype=np.intp)
     where = [n.split("|", 1)[0] if rules.ranking_within == "commune" else "" for n in names]
     return Composite(

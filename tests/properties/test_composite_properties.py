@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from criteria import build_set
@@ -50,6 +50,7 @@ def test_r20_bonus_and_penalty_mirror_each_other(x: list[float], top: float, eac
 
 
 @given(seed=st.integers(0, 10**6))
+@example(seed=349)  # maxima finer than the set's decimals
 @settings(max_examples=60, deadline=None)
 def test_parts_sum_to_totals_in_any_set(seed: int) -> None:
     """lost = maximum - points for each base criterion; total = base points + bonus; the bonus is within its limit."""
