@@ -20,12 +20,13 @@ from apps.commands.measures import measures
 from apps.commands.robustness import robustness
 from apps.commands.scenario import scenario
 from apps.commands.score import score
+from apps.help import Group
 from apps.options import as_json, as_of_option, home_of, say
 
 OUR_FAULT, CALLERS_FAULT, SOME_REJECTED = 1, 2, 3
 
 
-@click.group(context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100})
+@click.group(cls=Group, context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100})
 def cli() -> None:
     """Chỉ số cải cách hành chính của xã: nạp số liệu, chấm điểm, giải thích điểm bị trừ.
 
@@ -168,6 +169,7 @@ def demo(seed: int, year: int, json_out: bool) -> int:
 
 def _fail(status: int, code: str, message: str) -> int:
     """Say what went wrong: one JSON document or one sentence, never a traceback."""
+    message = message.encode("utf-8", "replace").decode()  # a word of the call that is no UTF-8 may be quoted in it
     if "--json" in sys.argv[1:]:
         json.dump({"error": {"code": code, "message": message}}, sys.stdout, ensure_ascii=False)
         sys.stdout.write("\n")

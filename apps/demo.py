@@ -6,16 +6,22 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import criteria
 from flows.steps.commitments import states
 from flows.steps.explain import explain
 from flows.steps.files import FileResult, Request, candidates
 from flows.steps.home import ZONE, Home
 from flows.steps.ingest import gate_of, ingest_files
-from flows.steps.measure import question
+from flows.steps.measure import Question, question
+from flows.steps.rules import overdue_definition, rules_of, set_names
 from flows.steps.runs import hold_inputs, publish
 from flows.steps.score import score_json, score_question
+
+if TYPE_CHECKING:
+    from sources.units import Unit
+    from warehouse.database import Transaction
 
 COMMUNE = "22492"
 Advance = Callable[[str, int, int], None]
@@ -36,7 +42,8 @@ def demo(home: Home, seed: int, year: int, advance: Advance) -> dict[str, Any]:
         document = score_json(scored)
         run = publish(home, tx, scored, document, origin="demo")
         found = cross_checks(home, tx, asked.as_of)
-    from flows.steps.nightly import write_reports
+        others = _other_sets(home, tx, asked, commune)
+    from flows.steps.reports import write_reports
 
     written = {"Tệp xuất giả lập": str(home.inbox), "Sự thật để đối chiếu": str(home.root / f"truth-{year}-{seed}.json")}
     return {
@@ -45,6 +52,7 @@ def demo(home: Home, seed: int, year: int, advance: Advance) -> dict[str, Any]:
         "score": document,
         "explain": explain(home, asked, COMMUNE),
         "targets": targets,
+        "other_sets": others,
         "quality": _quality(files),
         "rejected": [file.to_json() for file in files if file.status == "rejected"],
         "files": len(files),
@@ -52,6 +60,35 @@ def demo(home: Home, seed: int, year: int, advance: Advance) -> dict[str, Any]:
         "run": run,
         "written": written | write_reports(home, document),
     }
+
+
+def _other_sets(home: Home, tx: Transaction, asked: Question, commune: Unit) -> list[dict[str, Any]]:
+    """Return where the commune, or its officials in the last month, stand under each of the other criteria sets."""
+    rows = []
+    for name in set_names(home):
+        rules = rules_of(home, name)
+        if name == criteria.DEFAULT_SET:
+            continue
+        month = asked.last_day.month if rules.subject == "official" else None
+        definition = overdue_definition(home, name, None)
+        scored = score_question(home, tx, question(asked.year, month=month, as_of=asked.as_of, definition=definition), name)
+        document = score_json(scored)
+        mine = [row for row in document["communes"] if row["unit_id"] == commune.unit_id]
+        grades = Counter(row["grade"] for row in mine)
+        listed = [grade for grade in [*scored.rules.bands.grades, None] if grades[grade]]
+        rows.append(
+            {
+                "criteria_set": name, "label": rules.label, "subject": rules.subject, "month": month,
+                "grading_scale": rules.grading_scale, "provenance": rules.provenance, "scored": len(mine),
+                "index": mine[0]["grading_index"] if len(mine) == 1 and rules.subject == "commune" else None,
+                "max_scored": mine[0]["max_scored"] if rules.subject == "commune" and mine else None,
+                "max_total": mine[0]["max_total"] if mine else None,
+                "rank": mine[0]["rank"] if rules.subject == "commune" and mine else None,
+                "peers": mine[0]["peers"] if rules.subject == "commune" and mine else None,
+                "grades": [{"grade": grade, "count": grades[grade]} for grade in listed],
+            }
+        )  # fmt: skip
+    return rows
 
 
 def _build(home: Home, seed: int, year: int, advance: Advance) -> Any:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
-from rich import box
+from rich import _wrap, box
 from rich.console import Console
 from rich.table import Table
 
-from messages import GRADE_STATUS_LABELS, boundaries, fmt
+from messages import GRADE_STATUS_LABELS, PROVENANCE_LABELS, boundaries, definition_label, fmt, measure_label
+
+# Rich breaks lines at no-break spaces too, and has no setting for it: "30" and "%" would stand on two lines.
+_wrap.re_word = re.compile(rf"[^\S{fmt.NBSP}]*[\S{fmt.NBSP}]+[^\S{fmt.NBSP}]*")
 
 STATUS_OF_FILE = {"loaded": "[green]đã nạp[/]", "duplicate": "đã có", "rejected": "[red]từ chối[/]"}
 VERDICTS = {"pass": "[green]đạt[/]", "quarantine": "[yellow]giữ dòng[/]", "reject": "[red]từ chối[/]"}
 
 
 def console() -> Console:
-    """Return a console on stdout, as wide as the terminal (100 columns when there is none)."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+    """Return a console on stdout, as wide as the terminal or `COLUMNS` (110 columns when there is neither)."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 110)
 
 
 @contextmanager
@@ -48,7 +53,8 @@ def safe(text: object) -> str:
     if text in (None, ""):
         return "–"
     # A no-break space before % is ours, and no command to a terminal.
-    return escape("".join(char if char.isprintable() or char == fmt.NBSP else "\ufffd" for char in str(text)))
+    clean = "".join(char if char.isprintable() or char == fmt.NBSP else "\ufffd" for char in str(text))
+    return escape(clean.replace(" %", f"{fmt.NBSP}%"))
 
 
 def when(text: str) -> str:
@@ -69,7 +75,7 @@ def new_table(title: str, *columns: str | tuple[str, str]) -> Table:
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     for column in columns:
         name, justify = column if isinstance(column, tuple) else (column, "left")
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     return table
 
 
@@ -129,23 +135,20 @@ def contracts(document: dict[str, Any]) -> None:
 def measures(document: dict[str, Any]) -> None:
     """One block per commune."""
     out = console()
-    out.print(f"Tính đến {when(document['as_of'])} · định nghĩa trễ hạn: {document['definition_version']}")
+    out.print(f"Tính đến {when(document['as_of'])} · trễ hạn theo {safe(definition_label(document['definition_version']))}")
+    names = {row["name"] for row in document["measures"]}
+    several = ("Xã",) if len(names) != 1 else ()
     table = new_table(
-        "Số đo",
-        "Xã",
-        "Số đo",
-        ("Tử số", "right"),
-        ("Mẫu số", "right"),
-        ("Giá trị", "right"),
-        ("Khoảng tin cậy", "right"),
-        ("Thiếu", "right"),
-    )
+        "Số đo" if several else f"Số đo: {safe(*names)}", *several, "Nội dung", ("Tử số", "right"), ("Mẫu số", "right"),
+        ("Giá trị", "right"), ("Khoảng tin cậy", "right"), ("Thiếu", "right"),
+    )  # fmt: skip
+    table.columns[-3].no_wrap = True
     for row in document["measures"]:
         share = row["denominator"] is not None and row["value"] is not None
         value = fmt.percent(row["value"]) if share else "" if row["value"] is not None else "chưa có số liệu"
         value += boundaries.few(row["judgement"], row["denominator"], row["measure"])
         table.add_row(
-            safe(row["name"]), row["measure"], "–" if row["numerator"] is None else fmt.count(row["numerator"]),
+            *(safe(row["name"]) for _ in several), safe(measure_label(row["measure"])), "–" if row["numerator"] is None else fmt.count(row["numerator"]),
             "–" if row["denominator"] is None else fmt.count(row["denominator"]), value,
             boundaries.interval(row["interval"]), fmt.count(row["unknown"]) if row["unknown"] else "",
         )  # fmt: skip
@@ -163,10 +166,17 @@ def boundary_notes(out: Console, document: dict[str, Any], units: list[dict[str,
             out.print(f"[yellow]Lưu ý[/] {safe(unit['name'])} ({safe(unit['commune'])}): {safe(note)}")
 
 
+def period(document: dict[str, Any]) -> str:
+    """Return the period of a score: "năm 2023", "tháng 6/2023"."""
+    return f"tháng {document['month']}/{document['year']}" if document.get("month") else f"năm {document['year']}"
+
+
 def district_table(document: dict[str, Any]) -> Table:
     """Return the table of communes: index so far, share scored, grade, rank."""
+    label = document.get("criteria_label")  # results published by older versions have none
+    title = f"{safe(label)}:" if label else "Chỉ số CCHC"
     table = new_table(
-        f"Chỉ số CCHC năm {document['year']}, tính đến {when(document['as_of'])}", ("Hạng", "right"), "Xã", ("Điểm", "right"),
+        f"{title} {period(document)}, tính đến {when(document['as_of'])}", ("Hạng", "right"), "Xã", ("Điểm", "right"),
         ("Đã chấm", "right"), ("Tỷ lệ", "right"), "Xếp loại",
     )  # fmt: skip
     communes = sorted(document["communes"], key=lambda c: (c["rank"] is None, c["rank"] or 0, c["name"]))
@@ -174,7 +184,7 @@ def district_table(document: dict[str, Any]) -> Table:
         grade = row["grade"] or GRADE_STATUS_LABELS.get(row["grade_status"], "chưa xếp")
         table.add_row(
             str(row["rank"] or "–"), safe(row["name"]), points(row["total"]), f"{points(row['max_scored'])}/{points(row['max_total'])}",
-            "–" if row["share_pct"] is None else f"{fmt.number(row['share_pct'], 1)} %", safe(grade),
+            "–" if row["share_pct"] is None else f"{fmt.number(row['share_pct'], 1)}{fmt.NBSP}%", safe(grade),
         )  # fmt: skip
     return table
 
@@ -187,6 +197,7 @@ def scores(document: dict[str, Any]) -> None:
         return officials(document)
     out = console()
     out.print(district_table(document))
+    provisional(out, document)
     lines = (line for commune in document["communes"] for line in commune["criteria"])
     few = {line["label"] for line in lines if line.get("judgement") == "too_few"}
     if few:
@@ -197,11 +208,30 @@ def scores(document: dict[str, Any]) -> None:
 
 def caveats(out: Console, document: dict[str, Any]) -> None:
     """Which rules were used, and what is not official about them."""
+    stamp = f" ({document['criteria_hash'][:12]})" if document.get("criteria_hash") else ""
+    provenance = PROVENANCE_LABELS.get(document.get("provenance", ""))
     out.print(
-        f"Bộ tiêu chí: {document['criteria_set']} ({document.get('criteria_hash', '')[:12]}) · trễ hạn theo {document['definition']}"
+        f"Bộ tiêu chí: {safe(document['criteria_set'])}{stamp}{f' · {provenance}' if provenance else ''} · "
+        f"trễ hạn theo {safe(definition_label(document['definition']))}"
     )
+    prescribed = document.get("prescribed_definition")
+    if prescribed and prescribed != document["definition"].partition("@")[0]:
+        out.print(
+            f"[yellow]Bộ tiêu chí này quy định trễ hạn theo {safe(definition_label(prescribed))}; đang tính thử theo cách khác.[/]"
+        )
     if document.get("warning"):
         out.print(f"[yellow]{safe(document['warning'])}[/]")
+    assumed = [f"{target['label']} {fmt.percent(target['assumed'])}" for target in document.get("unknown_targets", [])]
+    if assumed:
+        out.print(f"[yellow]Chỉ tiêu giả định, chưa có văn bản:[/] {safe('; '.join(assumed))}.")
+
+
+def provisional(out: Console, document: dict[str, Any]) -> None:
+    """Say that ranks mean little while most of the set is not scored; nothing once every subject is graded."""
+    thin = [row for row in document["communes"] if row["grade_status"] == "insufficient_data" and row["rank"] is not None]
+    if thin:
+        most = max(row["max_scored"] / row["max_total"] for row in thin)
+        out.print(f"Chưa đủ số liệu để xếp loại (mới chấm được tối đa {fmt.percent(most, 0)} số điểm): thứ hạng chỉ để theo dõi.")
 
 
 def night(document: dict[str, Any]) -> None:
@@ -212,9 +242,22 @@ def night(document: dict[str, Any]) -> None:
         ingested({"files": document["files"]})
     if document.get("score"):
         out.print(district_table(document["score"]))
+        provisional(out, document["score"])
+        caveats(out, document["score"])
+    _promised(out, document.get("commitments"))
     findings(document.get("findings", []))
     for label, path in document.get("written", {}).items():
         out.print(f"{label}: {path}", soft_wrap=True)
+
+
+def _promised(out: Console, document: dict[str, Any] | None) -> None:
+    """The commitments of notices that someone must act on; the others only as counts."""
+    from apps.tables.commitments import pressing
+
+    if document and document["error"]:
+        out.print(f"[yellow]Lưu ý[/] {safe(document['error'])}")
+    if document:
+        pressing(out, document["notices"])
 
 
 def findings(rows: list[dict[str, Any]]) -> None:
@@ -258,6 +301,9 @@ def demo(document: dict[str, Any]) -> None:
     lost = document["explain"]
     out.print(_by_owner(lost))
     _register(out, document["targets"])
+    from apps.tables.sets import standing
+
+    out.print(standing(lost["name"], document["other_sets"]))
     table = new_table("\nChất lượng tệp", "Kết luận", ("Số tệp", "right"), ("Dòng đọc", "right"), ("Dòng giữ lại", "right"))
     for row in document["quality"]:
         table.add_row(

@@ -106,6 +106,9 @@ def _sections(s: CriteriaSet) -> Iterator[str]:
     for section in s.sections.values():
         yield f"### {section.code}. {section.label} ({number(section.max_points)} points)"
         yield ""
+        if len(section.history) > 1:
+            yield "Maximum: " + ", ".join(f"{number(points)} from {day}" for day, points in section.history) + "."
+            yield ""
         yield "| Code | Criterion | From | Max | Input | Rule | No data | Owner | Clause | Provenance |"
         yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
         for criterion in s.criteria:

@@ -15,7 +15,18 @@ from typing import Any
 from criteria.lint_criteria import check_criterion
 from criteria.lint_head import check_head
 from criteria.lint_notices import Names, check_notice
-from criteria.lint_shared import Context, Problem, check_source, check_texts, check_versions, is_number, points_text, remedy_near
+from criteria.lint_shared import (
+    Context,
+    Problem,
+    check_source,
+    check_texts,
+    check_versions,
+    is_number,
+    points_text,
+    remedy_near,
+    section_days,
+    section_points,
+)
 from criteria.loader import ROOT, CriteriaError, load_folder, section_files
 from criteria.model import RECOVERS, Instrument, NotInForceError
 from criteria.yaml_lines import Located, YamlProblem, read
@@ -193,6 +204,9 @@ def _check_instruments(f: Located) -> Iterator[Problem]:
         for name, required in _INSTRUMENT.items():
             if required and isinstance(entry, dict) and name not in entry:
                 yield Problem(f.file, f.line(key), key, f"thiếu mục {name}", "Chưa biết thì ghi null")
+        if isinstance(entry, dict) and entry.get("date") is not None and not isinstance(entry["date"], date):
+            what = f"date «{entry['date']}» không phải ngày"
+            yield Problem(f.file, f.line(key, "date"), key, what, "Ghi dạng YYYY-MM-DD; chưa biết thì ghi null")
         if not isinstance(entry, dict) or entry.get("status") not in ("found", "unknown"):
             yield Problem(
                 f.file,
@@ -306,10 +320,12 @@ def _countable(entry: Any) -> bool:
 def _check_sums(head: Located, criteria: list[tuple[Located, str, dict[str, Any]]], unsure: set[str]) -> Iterator[Problem]:
     """On every day on which something changes, each section adds up to the legal maximum; `unsure` ones are left out."""
     base = [(f, code, e) for f, code, e in criteria if e.get("kind", "base") == "base" and code.rsplit(".", 1)[0] not in unsure]
-    days = sorted({str(v["in_force_from"]) for _, _, e in base for v in e["versions"]})
     sections = head.data.get("sections") or {}
+    first_day = min((str(v["in_force_from"]) for _, _, e in base for v in e["versions"]), default="")
+    days = {str(v["in_force_from"]) for _, _, e in base for v in e["versions"]}
+    days |= {day for day in section_days(sections) if day > first_day}
     reported: set[str] = set()
-    for day in days:
+    for day in sorted(days):
         sums: dict[str, float] = {}
         first: dict[str, tuple[Located, str]] = {}
         for f, code, entry in base:
@@ -320,7 +336,7 @@ def _check_sums(head: Located, criteria: list[tuple[Located, str, dict[str, Any]
             if isinstance(points, (int, float)):
                 sums[section] = sums.get(section, 0.0) + points
         for section, (f, code) in first.items():
-            legal = (sections.get(section) or {}).get("max_points")
+            legal = section_points(sections.get(section), day)
             got = sums.get(section, 0.0)
             differs = legal is not None and round(got * _HUNDREDTHS) != round(legal * _HUNDREDTHS)
             if differs and section not in reported:
@@ -330,7 +346,7 @@ def _check_sums(head: Located, criteria: list[tuple[Located, str, dict[str, Any]
     for section, entry in sections.items():
         if section in unsure:
             continue
-        if (entry.get("max_points") or 0) > 0 and not any(c.rsplit(".", 1)[0] == section for _, c, _ in base):
+        if (section_points(entry, "9999-12-31") or 0) > 0 and not any(c.rsplit(".", 1)[0] == section for _, c, _ in base):
             yield Problem(
                 head.file,
                 head.line("sections", section),

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, Final
 
+from criteria.lint_rules import check_rule
 from criteria.lint_shared import Context, Problem, check_source, check_versions, is_number, remedy_near
 from criteria.model import DECLARED_KINDS, DIRECTIONS, KINDS, NO_DATA, ZERO_DENOMINATOR
-from criteria.rule_specs import HIGHER_IS_BETTER, LOWER_IS_BETTER, OPERATORS, RULE_SPECS
+from criteria.rule_specs import HIGHER_IS_BETTER, LOWER_IS_BETTER, RULE_SPECS
 from criteria.yaml_lines import Located
 
 REQUIRED: Final = ("label", "unit", "direction", "no_data", "owner", "versions")
@@ -85,6 +86,27 @@ def _check_input(f: Located, code: str, entry: dict[str, Any], context: Context)
         yield Problem(f.file, f.line(code, "inputs"), code, what, "Đổi tên trong inputs")
     if entry.get("declared") == "level" and not entry.get("levels"):
         yield Problem(f.file, f.line(code), code, "declared: level mà thiếu levels", "Liệt kê tên các mức")
+    yield from _check_unit(f, code, entry, context)
+
+
+def _check_unit(f: Located, code: str, entry: dict[str, Any], context: Context) -> Iterator[Problem]:
+    """What is said about the value agrees with its measure: share or count, what a count is out of, what narrows it."""
+    measure = context.measures.get(str(entry.get("measure")))
+    counted = isinstance(measure, dict) and measure.get("unit") == "count"
+    if counted and entry.get("unit") == "share":
+        what = f"unit: share nhưng số đo «{entry['measure']}» là số đếm"
+        yield Problem(f.file, f.line(code, "unit"), code, what, "Ghi đơn vị của số đếm, hoặc dùng số đo tỷ lệ")
+    out_of = entry.get("out_of")
+    if out_of is not None and not (counted and is_number(out_of) and out_of > 0):
+        what = f"out_of «{out_of}» chỉ dùng cho số đo là số đếm và phải lớn hơn 0"
+        yield Problem(f.file, f.line(code, "out_of"), code, what, "Sửa số, hoặc xóa mục này")
+    given = entry.get("measure_args")
+    if given is None:
+        return
+    programme = given.get("programme") if isinstance(given, dict) and set(given) == {"programme"} else None
+    if entry.get("measure") != "task_on_time" or not isinstance(programme, str):
+        what = "measure_args chỉ dùng cho task_on_time, ghi {programme: tên chương trình}"
+        yield Problem(f.file, f.line(code, "measure_args"), code, what, "Sửa hoặc xóa mục này")
 
 
 def _check_version(
@@ -131,10 +153,11 @@ def _check_version(
             remedy_near(family, RULE_SPECS, f"Chọn {', '.join(RULE_SPECS)}"),
         )
         return
-    yield from _check_params(f, code, (*path, "rule", family), family, params or {}, points, context)
+    if params is not None and not isinstance(params, dict):
+        yield Problem(f.file, f.line(*path, "rule"), code, f"tham số của {family} phải là danh mục", "Ghi {tên: giá trị}")
+        return
+    yield from check_rule(f, code, (*path, "rule", family), entry, (family, params or {}, points), context)
     yield from _check_target_days(f, code, path, version, context)
-    if _is_share(entry, context):
-        yield from _check_scale(f, code, (*path, "rule", family), params or {})
     wrong = (family in HIGHER_IS_BETTER and entry.get("direction") == "lower") or (
         family in LOWER_IS_BETTER and entry.get("direction") == "higher"
     )
@@ -157,46 +180,6 @@ def _check_version(
         )
     if (family == "compound_steps") != bool(entry.get("inputs")):
         yield Problem(f.file, f.line(code), code, "compound_steps đi cùng inputs", "Khai báo inputs")
-    if family == "compound_steps":
-        yield from _check_conditions(f, code, (*path, "rule", family), entry, params or {})
-
-
-def _check_conditions(
-    f: Located, code: str, path: tuple[Any, ...], entry: dict[str, Any], params: dict[str, Any]
-) -> Iterator[Problem]:
-    """Each condition names an input of the criterion, or `declared` when it is declared as well; each input is used."""
-    known = [*(entry.get("inputs") or {}), *(["declared"] if entry.get("declared") else [])]
-    levels = params.get("levels")
-    listed = [level for level in levels if isinstance(level, dict)] if isinstance(levels, list) else []
-    conditions = [c for level in listed for c in level.get("all") or []]
-    used = {c.get("input") for c in conditions if isinstance(c, dict)}
-    for name in sorted(str(u) for u in used - set(known)):
-        what = f"điều kiện dùng «{name}» không có trong inputs"
-        yield Problem(f.file, f.line(*path), code, what, f"Chọn {', '.join(known) or 'không có inputs'}")
-    for name in known:
-        if conditions and name not in used:
-            yield Problem(f.file, f.line(*path), code, f"«{name}» không dùng trong điều kiện nào", "Dùng hoặc xóa")
-
-
-def _is_share(entry: dict[str, Any], context: Context) -> bool:
-    """Whether the criterion's value is a share, by its measure or by what is declared."""
-    measure = context.measures.get(str(entry.get("measure")))
-    counted = isinstance(measure, dict) and measure.get("unit") == "share"
-    said = entry.get("unit") == "share" or entry.get("declared") == "share"
-    return counted or (said and not entry.get("inputs"))
-
-
-def _check_scale(f: Located, code: str, path: tuple[Any, ...], params: dict[str, Any]) -> Iterator[Problem]:
-    """A share is compared with a share: 80 where 0.8 is meant would give nearly nothing to everybody."""
-    steps = params.get("steps")
-    edges = (
-        [edge for s in steps if isinstance(s, dict) for edge in (s.get("from"), s.get("upto"))] if isinstance(steps, list) else []
-    )
-    named = [("target", params.get("target")), ("full_at", params.get("full_at")), *(("steps", edge) for edge in edges)]
-    for name, value in named:
-        if is_number(value) and value > 1:
-            what = f"{name} «{value:g}» lớn hơn 1 trong khi giá trị là tỷ lệ"
-            yield Problem(f.file, f.line(*path, name), code, what, "Ghi dạng 0.8 = 80 %")
 
 
 def _check_target_days(
@@ -226,86 +209,3 @@ def _targets_in(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for entry in value:
             yield from _targets_in(entry)
-
-
-def _check_params(
-    f: Located,
-    code: str,
-    path: tuple[Any, ...],
-    family: str,
-    params: dict[str, Any],
-    points: float,
-    context: Context,
-) -> Iterator[Problem]:
-    spec = RULE_SPECS[family]
-    for name in params:
-        if name not in spec:
-            yield Problem(
-                f.file,
-                f.line(*path, name),
-                code,
-                f"tham số «{name}» không có ở {family}",
-                "Xóa hoặc sửa chính tả",
-            )
-    for name, param in spec.items():
-        if name not in params:
-            if param.required:
-                yield Problem(f.file, f.line(*path), code, f"{family} thiếu tham số {name}", "Bổ sung")
-            continue
-        for what in _param_faults(param.kind, params[name], points, context):
-            yield Problem(f.file, f.line(*path, name), code, f"{family}.{name}: {what}", "Sửa tham số")
-    low, high = params.get("full_below"), params.get("zero_at")
-    if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low >= high:
-        yield Problem(f.file, f.line(*path), code, "full_below phải nhỏ hơn zero_at", "Sửa tham số")
-
-
-def _param_faults(kind: str, value: Any, points: float, context: Context) -> Iterator[str]:
-    if isinstance(value, dict) and set(value) == {"target"}:
-        if value["target"] not in context.targets:
-            yield f"chỉ tiêu «{value['target']}» không có trong targets.yaml"
-        return
-    if kind in ("number", "positive", "share"):
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number:
-            yield f"«{value}» không phải số"
-        elif kind == "positive" and value <= 0:
-            yield f"«{value}» phải lớn hơn 0"
-        elif kind == "share" and not 0 <= value <= 1:
-            yield f"«{value}» phải trong khoảng 0–1"
-    elif kind == "sign":
-        if value not in (1, -1):
-            yield f"«{value}» phải là 1 hoặc -1"
-    elif kind == "shares":
-        if not isinstance(value, list) or any(not 0 <= s <= 1 for s in value):
-            yield "phải là danh sách tỷ lệ trong khoảng 0–1"
-    elif kind == "levels":
-        yield from _level_faults(value, points)
-    else:
-        yield from _step_faults("from" if kind == "steps_from" else "upto", value, points)
-
-
-def _step_faults(edge: str, value: Any, points: float) -> Iterator[str]:
-    if not isinstance(value, list) or any(not isinstance(s, dict) or set(s) != {edge, "points"} for s in value):
-        yield f"mỗi bậc phải là {{{edge}, points}}"
-        return
-    edges, awards = [s[edge] for s in value], [s["points"] for s in value]
-    ascending = edge == "upto"
-    if edges != sorted(set(edges), reverse=not ascending):
-        yield "các bậc phải xếp từ tốt nhất đến kém nhất, không trùng ngưỡng"
-    if awards != sorted(awards, reverse=True):
-        yield "điểm các bậc phải giảm dần"
-    if awards and max(awards) != points:
-        yield f"bậc cao nhất {max(awards):g} điểm khác max_points {points:g}"
-
-
-def _level_faults(value: Any, points: float) -> Iterator[str]:
-    if not isinstance(value, list) or not value:
-        yield "phải là danh sách bậc"
-        return
-    for level in value:
-        conditions = level.get("all") if isinstance(level, dict) else None
-        if not conditions or any(c.get("op") not in OPERATORS for c in conditions):
-            yield f"mỗi bậc cần points và all: [{{input, op, value}}], op là {', '.join(OPERATORS)}"
-            return
-    if max(level.get("points", 0) for level in value) != points:
-        yield f"bậc cao nhất khác max_points {points:g}"

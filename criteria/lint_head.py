@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, Final
 
-from criteria.lint_shared import Context, Problem, check_source, check_versions, is_number, points_text
+from criteria.lint_shared import (
+    Context,
+    Problem,
+    check_source,
+    check_versions,
+    is_number,
+    points_text,
+    section_days,
+    section_points,
+)
 from criteria.yaml_lines import Located
 
 _HUNDREDTHS: Final = 100
@@ -147,10 +156,27 @@ def _check_sections(f: Located, name: str) -> Iterator[Problem]:
         if lacking:
             yield Problem(f.file, f.line("sections", code), f"Mục {code}", f"thiếu {', '.join(lacking)}", "Bổ sung")
             return
-    parts = [s["max_points"] if is_number(s["max_points"]) else 0 for s in sections.values()]
-    if is_number(total) and round(sum(parts) * _HUNDREDTHS) != round(total * _HUNDREDTHS):
-        what = f"các mục cộng lại {points_text(sum(parts))} điểm, khác tổng {points_text(total)}"
-        yield Problem(f.file, f.line("sections"), name, what, "Sửa max_points của mục")
+    for code, entry in sections.items():
+        given = entry["max_points"]
+        dated = isinstance(given, list) and bool(given) and all(
+            isinstance(v, dict) and set(v) == {"in_force_from", "value"} and is_number(v["value"]) for v in given
+        )  # fmt: skip
+        if not (is_number(given) or dated):
+            what = f"max_points «{given}» phải là một số, hoặc danh sách {{in_force_from, value}}"
+            yield Problem(f.file, f.line("sections", code, "max_points"), f"Mục {code}", what, "Ghi một số, ví dụ 28")
+            return
+        if dated:
+            faults = list(check_versions(f, ("sections", code, "max_points"), given, f"Mục {code}"))
+            yield from faults
+            if faults:
+                return
+    for day in sorted(section_days(sections)) or [""]:
+        whole = sum(section_points(entry, day) or 0.0 for entry in sections.values())
+        if is_number(total) and round(whole * _HUNDREDTHS) != round(total * _HUNDREDTHS):
+            since = f"từ {day} " if day else ""
+            what = f"{since}các mục cộng lại {points_text(whole)} điểm, khác tổng {points_text(total)}"
+            yield Problem(f.file, f.line("sections"), name, what, "Sửa max_points của mục")
+            return
 
 
 def _check_bands(f: Located, table: int, bands: list[Any], scale: Any) -> Iterator[Problem]:
@@ -178,6 +204,9 @@ def _check_bands(f: Located, table: int, bands: list[Any], scale: Any) -> Iterat
             )
             yield Problem(f.file, f.line(*path, k), "grade_bands", what, "Cho hai ngưỡng bằng nhau")
     for k, band in enumerate(bands):
+        if band.get("grade") in [b.get("grade") for b in bands[:k]]:
+            what = f"mức «{band.get('grade')}» viết hai lần"
+            yield Problem(f.file, f.line(*path, k), "grade_bands", what, "Đặt mỗi mức một tên")
         low, high = band.get("from"), band.get("below")
         if low is not None and high is not None and low >= high:
             yield Problem(f.file, f.line(*path, k), "grade_bands", f"mức «{band.get('grade')}» rỗng", "Đặt from < below")

@@ -162,3 +162,18 @@ def check_versions(f: Located, path: tuple[Any, ...], versions: Any, where: str)
                 "Xếp ngày tăng dần, mỗi ngày một phiên bản",
             )
         last = day
+
+
+def section_points(entry: Any, day: str) -> float | None:
+    """A section's maximum on a day (ISO text): one number, or the last of the dated ones; None when it has none."""
+    given = entry.get("max_points") if isinstance(entry, dict) else None
+    if isinstance(given, list):
+        begun = [v["value"] for v in given if str(v["in_force_from"]) <= day] or [v["value"] for v in given[:1]]
+        given = begun[-1] if begun else None
+    return float(given) if is_number(given) else None
+
+
+def section_days(sections: dict[str, Any]) -> set[str]:
+    """The days (ISO text) on which a section's maximum changes."""
+    given = [entry.get("max_points") for entry in sections.values() if isinstance(entry, dict)]
+    return {str(v["in_force_from"]) for versions in given if isinstance(versions, list) for v in versions}

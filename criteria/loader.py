@@ -248,7 +248,7 @@ def _build(content: Mapping[str, Any], head_path: Path, origins: Mapping[str, Pa
             provenance=head["provenance"],
             source=_source(head_path, name := str(head["name"]), head, instruments),
             warning=head.get("warning"),
-            sections={k: Section(k, v["label"], float(v["max_points"])) for k, v in head["sections"].items()},
+            sections={k: _section(head_path, k, v) for k, v in head["sections"].items()},
             criteria=tuple(criteria),
             targets={k: _targets(targets_path, k, v, instruments) for k, v in raw_targets.items()},
             band_tables=tuple(_bands(head_path, t, instruments) for t in head["grade_bands"]),
@@ -277,6 +277,15 @@ def _build(content: Mapping[str, Any], head_path: Path, origins: Mapping[str, Pa
         raise
     except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
         raise CriteriaError(f"{head_path}: thiếu hoặc sai mục {error}") from error
+
+
+def _section(path: Path, code: str, entry: Mapping[str, Any]) -> Section:
+    """A maximum is one number, or dated ones: [{in_force_from, value}, …]."""
+    given = entry["max_points"]
+    if not isinstance(given, list):
+        return Section(code, entry["label"], float(given))
+    history = tuple((_day(path, code, v["in_force_from"]), float(v["value"])) for v in given)
+    return Section(code, entry["label"], history[-1][1], history)
 
 
 def _sample(path: Path, name: str, raw: Any, instruments: Mapping[str, Instrument]) -> SampleRule | None:

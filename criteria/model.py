@@ -7,7 +7,7 @@ Units: points (max_points), share (0..1) for rates and targets, days are calenda
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from typing import Any, Literal, TypeVar
 
@@ -177,9 +177,18 @@ class SampleRule:
 
 @dataclass(frozen=True)
 class Section:
+    """A section and its legal maximum. `history`: every maximum by its first day, ascending; `max_points` is the day's."""
+
     code: str
     label: str
     max_points: float
+    history: tuple[tuple[date, float], ...] = ()
+
+    def on(self, day: date) -> Section:
+        """The section with the maximum of `day` (the first one before any)."""
+        past = [points for first, points in self.history if first <= day]
+        points = past[-1] if past else self.history[0][1] if self.history else self.max_points
+        return replace(self, max_points=points)
 
 
 _T = TypeVar("_T", Version, TargetValue, BandTable, Appraiser)
@@ -229,21 +238,22 @@ class ResolvedCriterion:
 
 
 @dataclass(frozen=True)
-class ResolvedSet:
-    """What a criteria set says on one day. Grain of `criteria`: leaf criterion, repealed ones left out."""
+class _Head:
+    """What a set says of itself on every day.
+
+    subject: what is scored, commune or official. definitions: the definition of each thing (overdue…) that the set prescribes.
+    grading_scale: what the grade bands are written on (100 for percent, 18 for eighteen points).
+    ranking_within: `all` subjects together, or `commune` for officials ranked among their own commune's.
+    hash: the sha256 of the set's canonical content.
+    """
 
     name: str
     label: str
     label_en: str
     subject: str
     level: str
-    day: date
     total: float
-    criteria: tuple[ResolvedCriterion, ...]
     sections: Mapping[str, Section]
-    bands: BandTable
-    appraiser: Appraiser | None
-    targets: Mapping[str, TargetValue]
     measures: Mapping[str, Measure]
     decimals: int
     bonus_limit: float
@@ -258,6 +268,17 @@ class ResolvedSet:
     provenance: str
     warning: str | None
     hash: str
+
+
+@dataclass(frozen=True)
+class ResolvedSet(_Head):
+    """What a criteria set says on one day. Grain of `criteria`: leaf criterion, repealed ones left out."""
+
+    day: date
+    criteria: tuple[ResolvedCriterion, ...]
+    bands: BandTable
+    appraiser: Appraiser | None
+    targets: Mapping[str, TargetValue]
 
     def criterion(self, code: str) -> ResolvedCriterion:
         """Raises KeyError for a code the set does not have on this day."""
@@ -274,41 +295,15 @@ class ResolvedSet:
 
 
 @dataclass(frozen=True)
-class CriteriaSet:
-    """A dated criteria set. `hash` is the sha256 of its canonical content.
+class CriteriaSet(_Head):
+    """A dated criteria set: all versions of everything. `sections` carry the maxima that hold last."""
 
-    subject: what is scored, commune or official. definitions: the definition of each thing (overdue…) that the set prescribes.
-    grading_scale: what the grade bands are written on (100 for percent, 18 for eighteen points).
-    ranking_within: `all` subjects together, or `commune` for officials ranked among their own commune's.
-    """
-
-    name: str
-    label: str
-    label_en: str
-    subject: str
-    level: str
-    total: float
     in_force_from: date
-    provenance: str
     source: Source
-    warning: str | None
-    sections: Mapping[str, Section]
     criteria: tuple[Criterion, ...]
     targets: Mapping[str, tuple[TargetValue, ...]]
     band_tables: tuple[BandTable, ...]
     appraisers: tuple[Appraiser, ...]
-    measures: Mapping[str, Measure]
-    decimals: int
-    bonus_limit: float
-    ranking_method: str
-    ranking_basis: str
-    ranking_within: str
-    grading_basis: str
-    grading_scale: float
-    min_scored_share: float
-    definitions: Mapping[str, str]
-    sample: SampleRule | None
-    hash: str
 
     def target(self, name: str, day: date) -> TargetValue:
         """Raises NotInForceError when the target is unknown at the set's level or not yet dated."""
@@ -319,40 +314,20 @@ class CriteriaSet:
 
     def at(self, day: date) -> ResolvedSet:
         """The set as it stands on `day`. Raises NotInForceError for a rule whose target has no date."""
-        bands = in_force(self.band_tables, day) or self.band_tables[0]
         resolved = [r for c in self.criteria if (r := self._resolve(c, day)) is not None]
         targets = {}
         for name in self.targets:
             found = in_force([t for t in self.targets[name] if t.level == self.level], day)
             if found is not None:
                 targets[name] = found
+        head = {f.name: getattr(self, f.name) for f in fields(_Head)}
         return ResolvedSet(
-            name=self.name,
-            label=self.label,
-            label_en=self.label_en,
-            subject=self.subject,
-            level=self.level,
+            **(head | {"sections": {code: section.on(day) for code, section in self.sections.items()}}),
             day=day,
-            total=self.total,
             criteria=tuple(resolved),
-            sections=self.sections,
-            bands=bands,
+            bands=in_force(self.band_tables, day) or self.band_tables[0],
             appraiser=in_force(self.appraisers, day),
             targets=targets,
-            measures=self.measures,
-            decimals=self.decimals,
-            bonus_limit=self.bonus_limit,
-            ranking_method=self.ranking_method,
-            ranking_basis=self.ranking_basis,
-            ranking_within=self.ranking_within,
-            grading_basis=self.grading_basis,
-            grading_scale=self.grading_scale,
-            min_scored_share=self.min_scored_share,
-            definitions=self.definitions,
-            sample=self.sample,
-            provenance=self.provenance,
-            warning=self.warning,
-            hash=self.hash,
         )
 
     def _resolve(self, c: Criterion, day: date) -> ResolvedCriterion | None:

@@ -49,3 +49,20 @@ HIGHER_IS_BETTER: Final = frozenset(
     }
 )
 LOWER_IS_BETTER: Final = frozenset({"breach", "falling_linear", "steps_down", "penalty_per_event", "penalty_per_percent"})
+# The kinds of value that a family can be used on: elsewhere it would give points that nobody meant (7 of "7 posts" is not 700 %).
+TAKES: Final[Mapping[str, tuple[str, ...]]] = {
+    "yes_no": ("yes_no", "count", "share"),
+    "per_item": ("count",),
+    "breach": ("level",),
+    "graded_share": ("level",),
+    "capped_ratio": ("share",),
+    "survey_index": ("share",),
+    "linear": ("share",),
+    "falling_linear": ("share",),
+    "steps": ("share", "count", "level"),
+    "steps_down": ("share", "count", "level"),
+    "plan_completion": ("share",),
+    "penalty_per_event": ("count",),
+    "penalty_per_percent": ("share",),
+    "bonus_penalty": ("count", "yes_no", "level"),
+}

@@ -163,7 +163,12 @@ def _set() -> Schema:
     band = _closed({"grade": _text(), "from": edge, "below": edge}, ["grade", "from", "below"])
     dated = {"in_force_from": _DAY, "source": _SOURCE}
     table = {**dated, "provenance": _PROVENANCE, "note": _optional(), "bands": {"type": "array", "minItems": 1, "items": band}}
-    section = _closed({"label": _text(), "max_points": _number(minimum=0)}, ["label", "max_points"])
+    change = _closed({"in_force_from": _DAY, "value": _number(minimum=0)}, ["in_force_from", "value"])
+    maximum = {
+        "description": "Điểm tối đa của mục: một số, hoặc danh sách {in_force_from, value} khi văn bản đổi điểm.",
+        "anyOf": [_number(minimum=0), {"type": "array", "minItems": 1, "items": change}],
+    }
+    section = _closed({"label": _text(), "max_points": maximum}, ["label", "max_points"])
     sample = {"forms": _text("Số đo đếm phiếu."), "population": _text("Số đo đếm tổng thể."), "source": _SOURCE}
     sample |= {"error": _number("Sai số, 0.05 = 5 %.", exclusiveMinimum=0, exclusiveMaximum=1), "provenance": _PROVENANCE}
     decimals = {"type": "integer", "minimum": 0, "maximum": lint_head.MOST_DECIMALS}

@@ -10,6 +10,7 @@ from messages.reasons import (
     reason_text,
     recover_text,
 )
+from messages.rules import definition_label, measure_label
 
 __all__ = [
     "GRADE_STATUS_LABELS",
@@ -18,8 +19,10 @@ __all__ = [
     "STATUS_LABELS",
     "budget_text",
     "deadline_text",
+    "definition_label",
     "fmt",
     "gap_text",
+    "measure_label",
     "reason_text",
     "recover_text",
     "threshold_text",

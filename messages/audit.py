@@ -26,8 +26,14 @@ _FAULTS: Final[Mapping[str, str]] = {
     "replaced": "mục số {seq} khác với dấu đã ghi trong audit.heads: đã bị thay bằng mục khác",
     "foreign": "mục số {seq} không do phần mềm của nơi cài đặt này ghi",
     "cut": "mục số {seq} đã được ghi nhưng không còn trong nhật ký: phần cuối đã bị cắt",
-    "no_heads": "tệp audit.heads không còn, nên không đối chiếu được từ mục số {seq}",
+    "no_heads": "tệp audit.heads không còn hoặc không đọc được, nên không đối chiếu được từ mục số {seq}",
 }
+
+
+def subject_text(subject: str) -> str:
+    """What an entry is about: `run:12` → "lần công bố số 12", `scenario:Tên` → "phương án «Tên»"."""
+    kind, _, name = subject.partition(":")
+    return {"run": f"lần công bố số {name}", "scenario": f"phương án «{name}»"}.get(kind, subject)
 
 
 def action_text(action: str, detail: Mapping[str, Any]) -> str:

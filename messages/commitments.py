@@ -95,7 +95,19 @@ _GAPS: Final[Mapping[str, Callable[[float, Measure | None], str]]] = {
 GAP_CODES: Final[frozenset[str]] = frozenset(_GAPS)
 
 
-def gap_text(code: str, gap: float | None, measure: Measure | None, details: Sequence[str] = ()) -> str:
-    """The gap in plain numbers: "còn thiếu 2 tháng có đánh giá", "thừa 3 hồ sơ trễ hạn". Raises KeyError for an unknown code."""
-    text = _GAPS[code](gap or 0.0, measure)
+_MISSED: Final[Mapping[str, Callable[[float, Measure | None], str]]] = {
+    "short": lambda n, m: f"thiếu {fmt.count(n)} {_things(m)}",
+    "short_new": lambda n, m: "hết hạn mà chưa đạt ngưỡng",
+    "lacking": lambda n, m: f"thiếu {fmt.count(n)} {_things(m)}",
+    "points": lambda n, m: f"thiếu {fmt.number(n, 2)} điểm",
+}
+
+
+def gap_text(code: str, gap: float | None, measure: Measure | None, details: Sequence[str] = (), *, missed: bool = False) -> str:
+    """The gap in plain numbers: "còn thiếu 2 tháng có đánh giá", "thừa 3 hồ sơ trễ hạn". Raises KeyError for an unknown code.
+
+    missed: the deadline is gone, so that no sentence asks for more.
+    """
+    write = _MISSED.get(code, _GAPS[code]) if missed else _GAPS[code]
+    text = write(gap or 0.0, measure)
     return f"{text}: {', '.join(details)}" if details else text

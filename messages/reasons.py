@@ -103,7 +103,8 @@ def _conditions(p: Params) -> list[tuple[str, str, str]]:
     for c in p["unmet"]:
         m = _measures().get(c["measure"] or "")
         name = m.label.lower() if m else p["unit"]
-        shown = fmt.percent if m is None or m.unit == "share" else fmt.count
+        share = m.unit == "share" if m else p.get("declared") in (None, "share")
+        shown = fmt.percent if share else fmt.count
         out.append((name, shown(c["value"]), f"{_OPERATORS[c['op']]} {shown(c['threshold'])}"))
     return out
 
@@ -139,7 +140,7 @@ def _breach(p: Params) -> str:
 
 
 def _out_of_range(p: Params) -> str:
-    hint = {"share": "ghi dạng 95 % hoặc 0,95", "yes_no": "ghi Có hoặc Không"}.get(
+    hint = {"share": "ghi dạng 95 % hoặc 0,95", "yes_no": "ghi Có hoặc Không", "level": "ghi số thứ tự của mức, từ 0"}.get(
         p.get("declared") or "", "ghi số nguyên không âm"
     )
     return f"{p['label']}: giá trị kê khai {fmt.number(p['value'], 4)} không hợp lệ ({hint})"
@@ -262,9 +263,22 @@ _RECOVER: Final[Mapping[str, Writer]] = {
 }
 
 
-def recover_text(code: str, params: Params) -> str:
-    """What brings the points back, or why nothing can."""
-    text = _RECOVER[code](params)
+#: Reasons whose remedy is work of the period, none of which helps once the period is over.
+_WORK: Final = frozenset(
+    "below_target incomplete plan_incomplete above_limit step_missed not_met items_short events_penalty penalty_applied "
+    "percent_penalty grade_below conditions_unmet".split()
+)
+
+
+def _afterwards(p: Params) -> str:
+    if p.get("measure") or any(c["measure"] for c in p.get("unmet", ())):
+        return "Kỳ đã kết thúc, không lấy lại được nữa; nếu số liệu sai thì nạp tệp đính chính."
+    return "Kỳ đã kết thúc; nếu kê khai chưa đúng thực tế thì kê khai lại kèm tài liệu kiểm chứng."
+
+
+def recover_text(code: str, params: Params, over: bool = False) -> str:
+    """What brings the points back, or why nothing can. over: the period has ended, no more work counts for it."""
+    text = _afterwards(params) if over and code in _WORK else _RECOVER[code](params)
     if params.get("review") and text != _EVIDENCE:
         text = f"{text} {_EVIDENCE}"
     return text

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from criteria.loader import load_measures
+from criteria.loader import load_definitions, load_measures
 from criteria.model import Criterion, Rule, TargetValue
 from messages import fmt
 
@@ -30,6 +30,11 @@ class _Said:
         measure = load_measures().get(self.inputs.get(name, ""))
         return _small(measure.label if measure else self.unit if name == "declared" else name)
 
+    def is_share(self, name: str) -> bool:
+        """Whether an input of a compound rule is a share; a count is compared with a plain number."""
+        measure = load_measures().get(self.inputs.get(name, ""))
+        return measure.unit == "share" if measure else self.share
+
     def value(self, value: Any, share: bool | None = None) -> str:
         """A threshold: a percentage for shares, else a number; a target with its name, and loud when it was not found."""
         if isinstance(value, Mapping) and set(value) == {"target"}:
@@ -52,9 +57,26 @@ class _Said:
         return f"{fmt.number(self.max_points, 4)} điểm"
 
 
+def measure_label(name: str) -> str:
+    """What a measure is called; its own name when it is not known (any longer)."""
+    known = load_measures()
+    if name in known:
+        return known[name].label
+    base = next((other for other in load_definitions("online_rate").by_name if name == f"online_rate_{other}"), None)
+    if base is None:
+        return name
+    return f"{known['online_rate'].label} ({load_definitions('online_rate').by_name[base].label.lower()})"
+
+
+def definition_label(name: str) -> str:
+    """A definition of late as people call it, with the name to type: `qd766@1` → "QĐ 766/QĐ-TTg (qd766@1)"."""
+    known = load_definitions("overdue").by_name.get(name.partition("@")[0])
+    return f"{known.label} ({name})" if known else name
+
+
 def rule_words(rule: Rule, max_points: float, criterion: Criterion, targets: Mapping[str, TargetValue] | None = None) -> str:
     """The rule in words. `targets`: name → value, for the thresholds that a target gives. An unknown family is shown as it is."""
-    share = criterion.declared == "share" or bool(criterion.inputs) or (bool(criterion.measure) and criterion.unit == "share")
+    share = criterion.declared == "share" or (bool(criterion.measure) and criterion.unit == "share")
     said = _Said(rule.params, max_points, share, criterion.unit, criterion.levels, targets or {}, criterion.inputs)
     writer = _WORDS.get(rule.family)
     return writer(said) if writer else f"{rule.family} {dict(rule.params)}"
@@ -81,7 +103,9 @@ def _steps(s: _Said, edge: str, word: str) -> str:
 def _compound(s: _Said) -> str:
     parts = []
     for level in s.params["levels"]:
-        every = " và ".join(f"{s.input(c['input'])} {_OPERATORS[c['op']]} {s.value(c['value'])}" for c in level["all"])
+        every = " và ".join(
+            f"{s.input(c['input'])} {_OPERATORS[c['op']]} {s.value(c['value'], s.is_share(c['input']))}" for c in level["all"]
+        )
         parts.append(f"{every}: {fmt.number(level['points'], 4)} điểm")
     return "; ".join([*parts, f"còn lại: {s.points('otherwise')}"])
 

@@ -30,6 +30,7 @@ _CHANGE_ERRORS: Final[Mapping[str, str]] = {
     "bad_receiver": "Không bù vào «{criterion}» được; chọn một tiêu chí khác trong: {known}.",
     "too_little_left": "Không còn đủ điểm cho {criterion} để giữ nguyên tổng; giảm bớt mức tăng.",
     "no_parameter": "Tiêu chí {criterion} không có tham số «{parameter}» (cách tính {family}: {known}).",
+    "which_parameter": "Chưa ghi tham số nào của {criterion}; viết như rule:{criterion}.zero_at=0.04 («cchc criteria show»).",
     "unknown_target": "Không có chỉ tiêu «{target}»; các chỉ tiêu: {known}.",
     "target_not_in_force": "Chỉ tiêu {target} chưa có giá trị nào vào {day}; đổi as_of.",
     "bad_target": "Giá trị {value} của chỉ tiêu {target} phải là tỷ lệ trong khoảng (0, 1], ví dụ 0.35.",
@@ -39,6 +40,7 @@ _CHANGE_ERRORS: Final[Mapping[str, str]] = {
 def change_error(code: str, params: Mapping[str, Any]) -> str:
     """Return what is wrong with a change of the criteria, and what to do."""
     said = {key: fmt.day(value) if isinstance(value, date) else value for key, value in params.items()}
+    said |= {key: plain(value) for key, value in said.items() if isinstance(value, float)}
     if code == "too_little_left" and said.get("criterion") is None:
         said["criterion"] = "các tiêu chí còn lại"
     return _CHANGE_ERRORS[code].format(**said)

@@ -38,10 +38,10 @@ def rule_words(leaf: Node) -> str:
     """The rule of a leaf in words, without a full stop."""
     rule, given = leaf["rule"], leaf["input"]
     shape = SimpleNamespace(
-        declared=given["name"] if given["kind"] == "declared" else None,
+        declared=given["name"] if given["kind"] != "measure" else None,
         measure=given["name"] if given["kind"] == "measure" else None,
         inputs={name: part["measure"] for name, part in (given["parts"] or {}).items()},
-        unit="share" if given["denominator"] is not None else given["label"],
+        unit="share" if given["kind"] == "measure" and given["denominator"] is not None else given["label"],
         levels=given["levels"],
     )
     return words_of(Rule(rule["family"], rule["params"]), rule["max_points"], cast(Criterion, shape))
@@ -95,8 +95,9 @@ def index_sentences(tree: Node) -> list[str]:
 def _input(leaf: Node) -> str:
     given = leaf["input"]
     if given["kind"] == "measures":
-        parts = [_part(name, part) for name, part in (given["parts"] or {}).items()]
-        return f"Số liệu: {'; '.join(parts)}."
+        parts = [_part(part, given["unit"]) for part in (given["parts"] or {}).values()]
+        by = f"; định nghĩa trễ hạn {leaf['definition']}" if leaf["definition"] else ""
+        return f"Số liệu: {'; '.join(parts)}{by}."
     if given["kind"] == "declared":
         if leaf["reason"] == "declared_not_applicable":
             return "Kê khai: không áp dụng."
@@ -137,13 +138,13 @@ def amount(value: float | None, unit: str | None) -> str:
     return fmt.number(value, 4)
 
 
-def _part(name: str, part: Node) -> str:
+def _part(part: Node, declared: str | None) -> str:
     measure = load_measures().get(part["measure"] or "")
     label = measure.label if measure else "Kê khai"
     if part["value"] is None:
         return f"{label} chưa có số liệu"
     if measure is None:
-        return f"{label} {amount(part['value'], 'share' if part['value'] <= 1 else 'count')}"
+        return f"{label} {amount(part['value'], declared)}"
     if part["denominator"] is None:
         return f"{label} {fmt.count(part['numerator'])}"
     return f"{label} {fmt.count(part['numerator'])}/{fmt.count(part['denominator'])} = {fmt.percent(part['value'])}"

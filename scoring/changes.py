@@ -104,6 +104,8 @@ def weights_of(criteria: Mapping[str, Any], day: date) -> dict[str, int]:
 def rule_path(name: str, criteria: Mapping[str, Any]) -> tuple[str, list[str]]:
     """`III.3.zero_at` as (`III.3`, [`zero_at`]): a code may hold dots, so the longest one that fits wins. Raises: ChangeError."""
     codes = [code for code in criteria if name.startswith(f"{code}.")]
+    if name in criteria:
+        raise ChangeError("which_parameter", criterion=name)
     if not codes:
         raise ChangeError("unknown_criterion", criterion=name.rsplit(".", 1)[0], known=", ".join(criteria))
     code = max(codes, key=len)

@@ -383,6 +383,7 @@ def _criteria_frame(criteria_at: ResolvedSet, columns: Sequence[_Column], commun
         "clause": same([c.clause for c in listed]),
         "owner": same([c.owner for c in listed]),
         "provenance": same([c.provenance for c in listed]),
+        "unknown": each("unknown"),
         "branch": names[branches - NONE] if len(columns) else np.zeros(0, dtype=object),
     }
     if explain:

@@ -93,7 +93,7 @@ def _leaf(criterion: ResolvedCriterion, line: Mapping[str, Any], decimals: int, 
         "max_points": _number(line["max_points"]),
         "lost": _number(line["lost"]),
         "input": _input(criterion, line),
-        "definition": definition if criterion.measure in BY_DEFINITION else None,
+        "definition": definition if BY_DEFINITION & {criterion.measure, *criterion.inputs.values()} else None,
         "rule": {"family": rule.family, "max_points": criterion.max_points, "params": _json(rule.params)} if rule else None,
         "targets": [_target(target) for target in criterion.targets.values()],
         "branch": line["branch"] if by_rule else None,
@@ -109,7 +109,6 @@ def _leaf(criterion: ResolvedCriterion, line: Mapping[str, Any], decimals: int, 
 
 
 def _input(criterion: ResolvedCriterion, line: Mapping[str, Any]) -> Node:
-    params = line["reason_params"] or {}
     return {
         "kind": "measure" if criterion.measure else "measures" if criterion.inputs else "declared",
         "name": criterion.measure or criterion.declared,
@@ -118,7 +117,7 @@ def _input(criterion: ResolvedCriterion, line: Mapping[str, Any]) -> Node:
         "numerator": _number(line["numerator"]),
         "denominator": _number(line["denominator"]),
         "value": _number(line["value"]),
-        "unknown": params.get("unknown", 0),
+        "unknown": int(line["unknown"]),
         "levels": list(criterion.levels),
         "parts": line["parts"],
     }

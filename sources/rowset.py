@@ -37,7 +37,7 @@ from sources.title import Title
 Mask = npt.NDArray[np.bool_]
 _DATED: Final = {
     "dossiers": ("received_at", "submitted_at", "finished_at"), "survey_forms": ("answered_on",),
-    "officer_reviews": ("month",), "tasks": ("due_on", "assigned_on", "done_on"),
+    "officer_reviews": ("month",), "tasks": ("assigned_on", "due_on", "done_on"),
     "initiatives": ("submitted_on", "recognised_on"),
 }  # fmt: skip
 

@@ -25,6 +25,7 @@ from warehouse.database import Transaction
 GENESIS: Final = "0" * 64
 HEADS: Final = "audit.heads"
 INTENT, ANCHOR = "intent", "anchor"
+_LONGEST_SEQ: Final = 18
 COLUMNS: Final = ("seq", "at", "actor", "os_user", "action", "subject", "detail", "prev_hash", "entry_hash")
 
 
@@ -118,16 +119,16 @@ def write_head(path: Path, kind: str, seq: int, value: str) -> None:
 
 
 def read_heads(home: Path) -> Heads:
-    """Return the heads of a home. Torn lines say nothing."""
+    """Return the heads of a home. Torn lines say nothing; a file that can't be read is none."""
     try:
         text = (home / HEADS).read_text(encoding="ascii", errors="replace")
-    except FileNotFoundError:
+    except OSError:
         return Heads(False)
     intents: set[tuple[int, str]] = set()
     anchors: dict[int, str] = {}
     for line in text.splitlines():
         words = line.split(" ")
-        if len(words) == 3 and words[1].isdigit() and len(words[2]) == len(GENESIS):
+        if len(words) == 3 and words[1].isdigit() and len(words[1]) <= _LONGEST_SEQ and len(words[2]) == len(GENESIS):
             if words[0] == INTENT:
                 intents.add((int(words[1]), words[2]))
             elif words[0] == ANCHOR:

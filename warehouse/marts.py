@@ -86,7 +86,7 @@ BEHIND: Final = {
     "time_points_rate": "not j.is_early and j.finished_at >= %(first_at)s",
     "agency_time_points_rate": "not j.is_internal_early and j.finished_at >= %(first_at)s",
     "contact_points_rate": "j.supplement_count > 0 and j.received_at >= %(first_at)s",
-    "attitude_points_rate": "(not j.is_early or j.is_early and j.dossier_code = any(%(complained)s))"
+    "attitude_points_rate": "(not j.is_early or j.is_early and j.unit_code || '|' || j.dossier_code = any(%(complained)s))"
     " and j.finished_at >= %(first_at)s",
 }  # fmt: skip
 _IN_SPAN: Final = "between u.begins and u.ends"
@@ -100,7 +100,8 @@ WEIGHTS: Final = {
     "time_points_rate": "case when j.is_in_time then 1 else 2 end",
     "agency_time_points_rate": "case when j.is_internal_in_time then 1 else 2 end",
     "contact_points_rate": "case when j.supplement_count = 1 then 1 else 2 end",
-    "attitude_points_rate": "case when j.is_in_time and not j.dossier_code = any(%(complained)s) then 1 else 2 end",
+    "attitude_points_rate": "case when j.is_in_time and not j.unit_code || '|' || j.dossier_code = any(%(complained)s)"
+    " then 1 else 2 end",
 }  # fmt: skip
 
 
@@ -112,7 +113,7 @@ def evidence(
 
     All measures together cost one reading of the facts. `weight`: how many cases or points of the measure a dossier costs.
     spans: whose facts they are, and of when (`flows.steps.boundaries.View.spans`): unit_code, begins, ends, holds_open.
-    complained: codes of the unit's dossiers that somebody complained of (`queries.complaints`), for attitude_points_rate.
+    complained: dossiers that somebody complained of, as `unit|code` (`queries.complaints`), for attitude_points_rate.
     """
     if not measures:
         return {}

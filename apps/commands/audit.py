@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import click
 
+from apps.help import Group
 from apps.options import as_json, home_of, say
 
 BROKEN = 3
 
 
-@click.group()
+@click.group(cls=Group)
 def audit() -> None:
     """Nhật ký: ai đã làm gì, và nhật ký có nguyên vẹn không."""
 
 
 @audit.command("list")
-@click.option("--scenario", metavar="NAME", help="Chỉ các mục về một kịch bản.")
+@click.option("--scenario", metavar="NAME", help="Chỉ các mục về một phương án.")
 @click.option("--last", type=click.IntRange(min=1), metavar="N", help="Chỉ N mục sau cùng.")
 @as_json
 def audit_list(scenario: str | None, last: int | None, json_out: bool) -> int:

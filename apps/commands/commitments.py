@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from apps.help import Command
 from apps.options import (
     as_json,
     as_of_option,
@@ -16,7 +17,7 @@ from apps.options import (
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @year_option
 @click.option("--commune", metavar="C", help="Chỉ một xã (mã hoặc tên).")
 @as_of_option

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from apps.help import Group
 from apps.options import as_json, home_of, say
 
 PROBLEMS = 2
 _on = click.option("--on", metavar="DAY", help="Theo ngày nào (năm-tháng-ngày; mặc định: hôm nay).")
 
 
-@click.group()
+@click.group(cls=Group)
 def criteria() -> None:
     """Bộ tiêu chí: xem, kiểm tra, so sánh, lập bộ mới."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from apps.help import Command
 from apps.options import (
     as_json,
     as_of_option,
@@ -18,7 +19,7 @@ from apps.options import (
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--commune", metavar="C", required=True, help="Mã hoặc tên xã.")
 @year_option
 @click.option("--criterion", metavar="CODE", help="Chỉ một tiêu chí, ví dụ III.3.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from apps.help import Command
 from apps.options import (
     as_json,
     as_of_option,
@@ -17,7 +18,7 @@ from apps.options import (
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @year_option
 @click.option("--month", type=int, help="Chỉ một tháng (1–12); bỏ trống: từ đầu năm.")
 @click.option("--commune", metavar="C", help="Chỉ một xã (mã hoặc tên).")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from apps.help import Command
 from apps.options import (
     as_json,
     as_of_option,
@@ -18,7 +19,7 @@ from apps.options import (
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @year_option
 @click.option("--month", type=int, help="Chỉ một tháng (bộ tiêu chí chấm theo tháng).")
 @as_of_option

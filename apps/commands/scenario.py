@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
+from apps.help import Group
 from apps.options import as_json, home_of, say
 
 by_option = click.option("--by", metavar="WHO", help="Ai làm (mặc định: CCHC_USER, rồi tên tài khoản máy).")
 version_option = click.option(
-    "--if-version", "on_version", type=int, metavar="N", help="Chỉ sửa nếu phương án còn ở phiên bản này."
+    "--if-version", "on_version", type=int, metavar="N", help="Chỉ làm nếu phương án còn ở phiên bản này."
 )
 name_argument = click.argument("name")
 commune_option = click.option("--commune", metavar="C", required=True, help="Mã hoặc tên xã.")
@@ -25,7 +26,7 @@ def _told(document: dict[str, Any], json_out: bool) -> int:
     return 0
 
 
-@click.group()
+@click.group(cls=Group)
 def scenario() -> None:
     """Phương án chấm lại: đổi trọng số, ngưỡng, điểm; so sánh; trình, duyệt, công bố."""
 
@@ -82,7 +83,7 @@ def unset(name: str, keys: tuple[str, ...], on_version: int | None, by: str | No
 @name_argument
 @commune_option
 @criterion_option
-@click.option("--points", metavar="X", help="Điểm thẩm định, từ 0 đến điểm tối đa.")
+@click.option("--points", metavar="X", help="Điểm thẩm định, từ 0 đến điểm tối đa; điểm trừ cũng ghi số dương.")
 @click.option("--reason-code", metavar="CODE", help="Mã lý do («cchc scenario reasons»).")
 @click.option("--text", metavar="T", help="Lý do bằng lời.")
 @click.option("--evidence", metavar="REF", help="Minh chứng: số văn bản, tệp, biên bản.")
@@ -101,6 +102,8 @@ def override(
 
     cell: dict[str, Any] = {"commune": commune, "criterion": criterion, "by": by, "on_version": on_version}
     if withdraw:
+        if any(word is not None for word in (points, reason_code, text, evidence, expires)):
+            raise UserError("two_ways", "--withdraw bỏ sửa điểm nên không đi cùng --points, --text…; chọn một trong hai.")
         return _told(appraisal.withdraw(home_of(), name, **cell), json_out)
     if points is None:
         raise UserError("missing_points", "Thiếu --points (điểm thẩm định), hoặc dùng --withdraw để bỏ sửa điểm.")
@@ -201,12 +204,6 @@ def _submit(*words: Any) -> dict[str, Any]:
     return submit(*words)
 
 
-def _approve(*words: Any) -> dict[str, Any]:
-    from flows.steps.scenario_state import approve
-
-    return approve(*words)
-
-
 def _publish(*words: Any) -> dict[str, Any]:
     from flows.steps.scenario_state import publish
 
@@ -214,8 +211,19 @@ def _publish(*words: Any) -> dict[str, Any]:
 
 
 _step("submit", "Trình duyệt.", _submit)
-_step("approve", "Duyệt; người soạn, người sửa, người trình không tự duyệt được.", _approve)
 _step("publish", "Công bố phương án đã duyệt thành một lần công bố mới.", _publish)
+
+
+@scenario.command()
+@name_argument
+@version_option
+@by_option
+@as_json
+def approve(name: str, on_version: int | None, by: str | None, json_out: bool) -> int:
+    """Duyệt; người soạn, người sửa, người trình không tự duyệt được."""
+    from flows.steps.scenario_state import approve as run
+
+    return _told(run(home_of(), name, by, on_version), json_out)
 
 
 @scenario.command("return")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from apps.help import Group
 from apps.options import (
     as_json,
     as_of_option,
@@ -19,7 +20,7 @@ from apps.options import (
 DIFFERS = 3
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @click.option("--year", type=int, help="Năm chấm điểm.")
 @click.option("--month", type=int, help="Chỉ một tháng (1–12), như khi đánh giá cán bộ hằng tháng; bỏ trống: từ đầu năm.")
 @as_of_option

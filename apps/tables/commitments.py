@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Final
 
+from rich.console import Console
 from rich.table import Table
 
 from apps.show import console, new_table, safe, when
-from messages import STATE_LABELS, fmt
+from messages import STATE_LABELS, definition_label, fmt
 
 _STYLES: Final = {"met": "green", "on_track": "green", "at_risk": "yellow", "missed": "red", "no_data": "dim"}
 
@@ -16,15 +17,30 @@ _STYLES: Final = {"met": "green", "on_track": "green", "at_risk": "yellow", "mis
 def registers(document: dict[str, Any]) -> None:
     """Each register with its states, then who must act where something is wrong; or that none binds."""
     out = console()
-    out.print(f"Tính đến {when(document['as_of'])} · định nghĩa trễ hạn: {document['definition']}")
+    out.print(f"Tính đến {when(document['as_of'])} · trễ hạn theo {safe(definition_label(document['definition']))}")
     if document["message"]:
         out.print(safe(document["message"]), soft_wrap=True)
     for register in document["notices"]:
         title = f"{register['name']} · {register['citation']} · năm {register['year']}"
         out.print(register_table(register["commitments"], title, owners=True))
-        said = [f"{STATE_LABELS[state].lower()}: {register['counts'][state]}" for state in _STYLES if state in register["counts"]]
-        out.print(f"{len(register['commitments'])} cam kết · {safe(' · '.join(said))}")
+        out.print(_counts(register))
         notes(out, register["commitments"])
+
+
+def pressing(out: Console, registers: list[dict[str, Any]]) -> None:
+    """Of each register, the commitments at risk or missed, and how many there are of each state."""
+    for register in registers:
+        rows = [row for row in register["commitments"] if row["state"] in ("at_risk", "missed")]
+        if rows:
+            out.print(register_table(rows, f"{register['name']} · {register['citation']}", owners=True))
+        out.print(f"{safe(register['name'])}: {_counts(register)}")
+        if rows:
+            notes(out, rows)
+
+
+def _counts(register: dict[str, Any]) -> str:
+    said = [f"{STATE_LABELS[state].lower()}: {register['counts'][state]}" for state in _STYLES if state in register["counts"]]
+    return f"{len(register['commitments'])} cam kết · {safe(' · '.join(said))}"
 
 
 def register_table(rows: list[dict[str, Any]], title: str, owners: bool = False) -> Table:

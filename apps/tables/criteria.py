@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, Final
 
 from apps.show import console, new_table, safe
-from messages import PROVENANCE_LABELS, fmt
+from messages import PROVENANCE_LABELS, fmt, measure_label
 
 _SUBJECTS: Final = {"commune": "xã", "official": "công chức"}
 _ORIGINS: Final = {"built-in": "có sẵn", "installation": "của đơn vị"}
@@ -31,6 +31,34 @@ _KINDS: Final = {
     "setting": "cài đặt",
     "source": "căn cứ",
     "provenance": "mức tin cậy",
+}
+
+_SETTINGS: Final = {
+    "label": "tên",
+    "subject": "chấm cho",
+    "level": "cấp",
+    "total": "tổng điểm",
+    "decimals": "số chữ số thập phân",
+    "bonus_limit": "giới hạn điểm thưởng",
+    "ranking_method": "cách đánh hạng",
+    "ranking_basis": "xếp hạng theo",
+    "ranking_within": "xếp hạng trong",
+    "grading_basis": "xếp loại theo",
+    "grading_scale": "thang xếp loại",
+    "min_scored_share": "phần phải chấm được",
+    "overdue": "trễ hạn",
+    "online_rate": "tỷ lệ trực tuyến",
+}
+_VALUES: Final = {
+    ("subject", "commune"): "xã",
+    ("subject", "official"): "công chức",
+    ("level", "commune"): "xã",
+    ("ranking_within", "commune"): "từng xã",
+    ("ranking_within", "all"): "tất cả",
+    ("ranking_basis", "total"): "tổng điểm",
+    ("ranking_basis", "share"): "tỷ lệ điểm",
+    ("grading_basis", "total"): "tổng điểm",
+    ("grading_basis", "share"): "tỷ lệ điểm",
 }
 
 
@@ -108,7 +136,8 @@ def _criterion(out: Any, c: dict[str, Any], history: bool) -> None:
 
 def _input(given: dict[str, Any]) -> str:
     if given["kind"] == "declared":  # the commune's own statement
-        levels = f": {', '.join(safe(level) for level in given['levels'])}" if given["levels"] else ""
+        names = [f"{k} = {safe(level)}" for k, level in enumerate(given["levels"])]  # the number is what a commune declares
+        levels = f": {', '.join(names)}" if names else ""
         return f"xã kê khai, {_DECLARED.get(given['name'], safe(given['name']))} ({safe(given['label'])}{levels})"
     name = safe(given["name"]) if given["kind"] == "measure" else ", ".join(safe(m) for m in given["names"].values())
     of = f" / {_number(given['out_of'])}" if given.get("out_of") else ""
@@ -135,8 +164,8 @@ def _rest(out: Any, document: dict[str, Any]) -> None:
     sample = document["sample"]
     if sample:
         out.print(
-            f"Cỡ mẫu: n = N / (1 + N × {fmt.percent(sample['error'])}²), N là {safe(sample['population'])}, "
-            f"số phiếu là {safe(sample['forms'])} · "
+            f"Cỡ mẫu: n = N / (1 + N × {fmt.percent(sample['error'])}²), N là số «{safe(measure_label(sample['population']))}», "
+            f"số phiếu là số «{safe(measure_label(sample['forms']))}» · "
             f"{safe(sample['clause'])} ({_provenance(sample['provenance'])})"
         )
     if document["unknown_targets"]:
@@ -165,7 +194,9 @@ def compared(document: dict[str, Any]) -> None:
     table = new_table(f"{before} → {after}", "Mã", "Thay đổi", "Trước", "Sau", "Căn cứ")
     for c in document["changes"]:
         what = _KINDS[c["kind"]] + (
-            f" {safe(c['what'])}" if c["kind"] in ("parameter", "input", "field", "setting", "definition") else ""
+            f" {safe(_SETTINGS.get(c['what'], c['what']))}"
+            if c["kind"] in ("parameter", "input", "field", "setting", "definition")
+            else ""
         )
         clauses = [clause for clause in dict.fromkeys((c["clause_before"], c["clause_after"])) if clause]
         table.add_row(
@@ -187,6 +218,8 @@ def _plain(change: dict[str, Any], side: str) -> str:
     value = change[side]
     if value is None:
         return "–"
+    if change.get(f"{side}_text"):
+        return safe(change[f"{side}_text"])
     if change["kind"] == "target":
         return fmt.percent(value) if change["what"] == "value" else ("rõ" if value else "CHƯA RÕ")
     if change["kind"] == "provenance":
@@ -197,6 +230,8 @@ def _plain(change: dict[str, Any], side: str) -> str:
         return f"{safe(value['label'])} ({_number(value['max_points'])} điểm)"
     if isinstance(value, (int, float)):
         return _number(value)
+    if change["kind"] == "setting" and (change["what"], value) in _VALUES:
+        return _VALUES[change["what"], value]
     return safe(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 

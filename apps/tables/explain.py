@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.tree import Tree
 
-from apps.show import console, new_table, points, safe
+from apps.show import caveats, console, new_table, period, points, safe
 from messages import PROVENANCE_LABELS, boundaries, fmt
 
 SHOWN_DOSSIERS = 10
@@ -31,8 +31,7 @@ def explained(document: dict[str, Any]) -> None:
         for row in document["missing"]:
             table.add_row(row["code"], safe(row["label"]), points(row["max_points"]), safe(row["owner"]))
         out.print(table)
-    if document.get("warning"):
-        out.print(f"[yellow]{safe(document['warning'])}[/]")
+    caveats(out, document)
 
 
 def as_tree(document: dict[str, Any]) -> None:
@@ -49,15 +48,15 @@ def as_tree(document: dict[str, Any]) -> None:
             for sentence in leaf["said"]:
                 node.add(safe(sentence), style="dim")
     out.print(root)
-    if document.get("warning"):
-        out.print(f"[yellow]{safe(document['warning'])}[/]")
+    caveats(out, document)
 
 
 def _head(out: Console, document: dict[str, Any]) -> None:
     who = safe(document["name"]) + (f" · {safe(document['officer'])}" if document.get("officer") else "")
+    what = f"riêng tiêu chí {safe(document['criterion'])} mất" if document.get("criterion") else "mất"
     out.print(
-        f"[bold]{who}[/] · năm {document['year']} · {points(document['total'])} điểm trên "
-        f"{points(document['max_scored'])} điểm đã chấm · mất {points(document['lost'])} điểm"
+        f"[bold]{who}[/] · {period(document)} · {points(document['total'])} điểm trên "
+        f"{points(document['max_scored'])} điểm đã chấm · {what} {points(document['lost'])} điểm"
     )
     for note in document.get("notes", []):
         out.print(f"[yellow]Lưu ý[/] {safe(note)}")
@@ -77,7 +76,7 @@ def _item(out: Console, item: dict[str, Any]) -> None:
     for source in item["sources"][:SHOWN_DOSSIERS]:
         out.print(
             f"   • {safe(source['dossier'])} · {safe(source['officer'])} · {safe(source['file'])}, dòng {source['row']}"
-            f" · −{points(source['lost'])}"
+            + (f" · −{points(source['lost'])}" if source["lost"] >= 0.005 else "")
         )
     if item["dossier_count"] > SHOWN_DOSSIERS:
         out.print(f"   … tất cả {fmt.count(item['dossier_count'])} hồ sơ (--json để lấy đủ)")

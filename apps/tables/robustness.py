@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apps.show import caveats, console, new_table, points, safe, when
-from messages import PROVENANCE_LABELS, fmt
+from messages import PROVENANCE_LABELS, definition_label, fmt
 from messages.robustness import source_label
 
 _LISTED = 20
@@ -36,7 +36,7 @@ def _sources(document: dict[str, Any]) -> str:
 
 def _ranking(document: dict[str, Any]) -> Any:
     names = document["ranges"]["definitions"]
-    columns = [(name, "right") for name in names] if len(names) > 1 else []
+    columns = [(definition_label(name).rsplit(" (", 1)[0], "right") for name in names] if len(names) > 1 else []
     table = new_table(
         "\nKhoảng hạng", ("Hạng", "right"), "Đơn vị", "Khoảng", ("Giữ hạng", "right"), ("Đổi (bậc)", "right"), *columns
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from apps import show
 from apps.show import console, new_table, points, safe, when
-from messages import STATUS_LABELS, fmt
+from messages import STATUS_LABELS, definition_label, fmt
 from messages import runs as wording
 
 #: Differences shown for each run; --json gives more.
@@ -19,15 +19,15 @@ def listing(document: dict[str, Any]) -> None:
         console().print("Chưa có kết quả nào được công bố; «cchc nightly» công bố kết quả của mỗi đêm.")
         return
     table = new_table(
-        "Kết quả đã công bố", ("Số", "right"), ("Năm", "right"), "Tính đến", "Số liệu đến", "Bộ tiêu chí", "Trễ hạn theo",
-        "Mã kết quả", "Công bố",
+        "Kết quả đã công bố", ("Số", "right"), ("Năm", "right"), "Tính đến\nsố liệu đến", "Bộ tiêu chí\ntrễ hạn theo",
+        "Công bố\nmã kết quả",
     )  # fmt: skip
     for row in document["runs"]:
         origin = wording.ORIGIN_LABELS.get(row["origin"], safe(row["origin"]))
         table.add_row(
-            str(row["run"]), str(row["year"]), when(row["as_of"]), when(row["known_at"]),
-            f"{safe(row['criteria_set'])} ({row['criteria_hash'][:6]})", safe(row["definition"]), row["digest"][:8],
-            f"{when(row['published_at'])} · {origin}",
+            str(row["run"]), str(row["year"]), f"{when(row['as_of'])}\n[dim]{when(row['known_at'])}[/]",
+            f"{safe(row['criteria_set'])} ({row['criteria_hash'][:6]})\n[dim]{safe(definition_label(row['definition']))}[/]",
+            f"{when(row['published_at'])} · {origin}\n[dim]{row['digest'][:8]}[/]",
         )  # fmt: skip
     console().print(table)
 
@@ -116,7 +116,8 @@ def _heading(document: dict[str, Any]) -> None:
     out.print(f"Từ kết quả số {a['run']} (năm {a['year']}) đến kết quả số {b['run']} (năm {b['year']})")
     for row in document["factors"]:
         if row["changed"]:
-            old, new = (_moment(row[side]) if row["factor"] in ("facts", "time") else str(row[side]) for side in ("from", "to"))
+            sides = [row[side] if row[side] is not None else "không có" for side in ("from", "to")]
+            old, new = (_moment(side) if row["factor"] in ("facts", "time") else str(side) for side in sides)
             out.print(f"  {wording.factor_label(row['factor'])}: {safe(old)} → {safe(new)}")
     files = document["files_only_in_b"]
     if files:

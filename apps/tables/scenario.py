@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from apps.show import console, new_table, points, safe, when
 from messages import STATUS_LABELS, fmt
+from messages.audit import subject_text
 
 FEW = 20
 
@@ -81,7 +83,13 @@ def _overrides(out: Any, document: dict[str, Any]) -> None:
     )  # fmt: skip
     for row in document["overrides"]:
         computed = points(row["computed_points"]) if row["computed_points"] is not None else STATUS_LABELS[row["computed_status"]]
-        holds = "hết hạn" if not row["active"] else f"đến {row['expires']}" if row["expires"] else "không thời hạn"
+        holds = (
+            "hết hạn"
+            if not row["active"]
+            else f"đến {fmt.day(date.fromisoformat(row['expires']))}"
+            if row["expires"]
+            else "không thời hạn"
+        )
         table.add_row(
             safe(row["name"]), safe(row["criterion"]), computed, points(row["appraised_points"]),
             safe(f"{row['reason']}: {row['text']}"), safe(row["evidence"]), safe(row["by"]), holds,
@@ -205,7 +213,12 @@ def audited(document: dict[str, Any]) -> None:
     table = new_table("Nhật ký", ("Số", "right"), "Lúc", "Ai", "Tài khoản máy", "Về", "Việc")
     for row in document["entries"]:
         table.add_row(
-            str(row["seq"]), when(row["at"]), safe(row["actor"]), safe(row["os_user"]), safe(row["subject"]), safe(row["text"])
+            str(row["seq"]),
+            when(row["at"]),
+            safe(row["actor"]),
+            safe(row["os_user"]),
+            safe(subject_text(row["subject"])),
+            safe(row["text"]),
         )
     console().print(table)
 

@@ -10,8 +10,9 @@ from criteria.override_reasons import load_override_reasons
 from flows.steps.audit import who
 from flows.steps.home import Home, UserError, now
 from flows.steps.measure import plain, stamp
-from flows.steps.scenario import Content, Given, clean_text, edit, found, head, scored
-from flows.steps.scenario_changes import commune_row, number
+from flows.steps.scenario import Content, Given, active_overrides, clean_text, edit, found, head, question_of, scored
+from flows.steps.scenario_changes import commune_row
+from flows.steps.scenario_changes import points as points_of
 
 LONGEST_TEXT = 1000
 
@@ -43,6 +44,8 @@ def override(
         content["overrides"][_key(row, criterion)] = entry
         detail = {"commune": row["commune"], "name": row["name"], "criterion": criterion, "published_points": line.get("points")}
         says = override_text(row["name"], criterion, entry["points"], reason.label, entry["text"])
+        if _key(row, criterion) not in active_overrides(content, question_of(run, content)):
+            says += f"; hết hiệu lực từ {entry['expires']}, trước ngày chấm, nên không tính"
         return says, detail | {key: value for key, value in entry.items() if key not in ("by", "at")}
 
     return edit(home, name, "scenario.override", change, by, on_version)
@@ -57,7 +60,7 @@ def withdraw(
         row = commune_row(run, commune)
         if content["overrides"].pop(_key(row, criterion), None) is None:
             raise UserError("not_set", f"Phương án không sửa điểm {criterion} của {row['name']}.")
-        return f"{row['name']}, {criterion}", {"commune": row["commune"], "criterion": criterion}
+        return f"{row['name']}, {criterion}: dùng lại điểm máy tính", {"commune": row["commune"], "criterion": criterion}
 
     return edit(home, name, "scenario.withdraw", change, by, on_version)
 
@@ -99,7 +102,7 @@ def _cell(run: dict[str, Any], commune: str, criterion: str) -> tuple[dict[str, 
 
 
 def _hundredths(text: str) -> float:
-    value = number(str(text), "--points")
+    value = points_of(str(text), "--points")
     if value < 0 or round(value * 100) != round(value * 100, 6):
         raise UserError("bad_points", f"Điểm «{text}» phải từ 0 trở lên, nhiều nhất 2 chữ số thập phân.")
     return round(value, 2)
@@ -164,7 +167,8 @@ def _declared(line: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return what the commune declared, None when it declared nothing."""
     if line is None:
         return None
-    return {"value": plain(line["value"]), "points": plain(line["points"]), "state": line["state"], "evidence": line["evidence"]}
+    words = {name: line[name] if isinstance(line[name], str) else None for name in ("state", "evidence")}  # a frame's gap is NaN
+    return {"value": plain(line["value"]), "points": plain(line["points"]), **words}
 
 
 def override_json(given: Given, key: str) -> dict[str, Any] | None:
@@ -177,22 +181,25 @@ def override_json(given: Given, key: str) -> dict[str, Any] | None:
 
 
 def overrides_json(given: Given) -> list[dict[str, Any]]:
-    """Return every override with both scores: what was computed, and what the appraiser put in its place."""
+    """Return every override with both scores: what was computed, and what the appraiser put in its place (deductions below 0)."""
     from flows.steps.rebuild import subject_key
 
     frame = given.computed.scores.criteria.set_index(["commune", "code"])[["points", "status"]]
     rows = {subject_key(row): row for row in given.base["result"]["communes"]}
+    deducted = {criterion.code for criterion in given.computed.rules.criteria if criterion.kind == "penalty"}
     out = []
     for key in sorted(given.content["overrides"]):
         subject_id, _, code = key.rpartition("|")
         there = (subject_id, code) in frame.index
         points, status = frame.loc[(subject_id, code)] if there else (None, "no_data")
         told = override_json(given, key) or {}
+        appraised = told.pop("points")
         row = rows.get(subject_id, {})
         out.append(
             {
                 "commune": row.get("commune", subject_id), "name": row.get("name", subject_id), "criterion": code,
-                "computed_points": plain(points), "computed_status": status, "appraised_points": told.pop("points"), **told,
+                "computed_points": plain(points), "computed_status": status,
+                "appraised_points": plain(-appraised if code in deducted else appraised), **told,
             }
         )  # fmt: skip
     return out

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from warehouse.database import Transaction
 
 LONGEST_NAME: Final = 80
+MOST_ENTRIES: Final = 2**31 - 1  # of a list: what PostgreSQL takes as an integer
 _D_BARS: Final = str.maketrans({"đ": "d", "ð": "d", "ɖ": "d"})  # three letters that look the same with a bar
 
 
@@ -36,7 +37,7 @@ class Actor:
 def who(by: str | None = None) -> Actor:
     """Return who acts: the name given, else `CCHC_USER`, else the operating system's user. Raises: UserError."""
     system = _os_user()
-    given = unicodedata.normalize("NFC", by or os.environ.get("CCHC_USER") or system)
+    given = unicodedata.normalize("NFC", by if by is not None else os.environ.get("CCHC_USER") or system)
     name = " ".join("".join(char for char in given if unicodedata.category(char) != "Cf").split())  # Cf: cannot be seen
     key = person_key(name)
     if not key or len(name) > LONGEST_NAME or not name.isprintable():
@@ -88,10 +89,10 @@ def listing(home: Home, subject: str | None = None, limit: int | None = None) ->
     from warehouse import audit
 
     with home.database.begin() as tx:
-        rows = audit.entries(tx, subject, limit)
+        rows = audit.entries(tx, subject, None if limit is None else min(limit, MOST_ENTRIES))
     lines = []
     for row in rows:
-        detail = json.loads(row["detail"])
+        detail = _detail(row["detail"])
         lines.append(
             {
                 "seq": row["seq"], "at": row["at"].astimezone(ZONE).isoformat(), "actor": row["actor"], "os_user": row["os_user"],
@@ -100,6 +101,15 @@ def listing(home: Home, subject: str | None = None, limit: int | None = None) ->
             }
         )  # fmt: skip
     return {"entries": lines}
+
+
+def _detail(text: str) -> dict[str, Any]:
+    """Return an entry's particulars; what was tampered with until it can't be read is shown as it stands."""
+    try:
+        detail = json.loads(text)
+    except ValueError:
+        detail = None
+    return detail if isinstance(detail, dict) else {"unreadable": text}
 
 
 def verify(home: Home) -> dict[str, Any]:

@@ -87,8 +87,13 @@ class View:
         return found
 
     def cells(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return monthly cells (unit_code, month) under the units they belong to."""
-        return succeed(frame, self.successions, self.last_day)
+        """Return monthly cells (unit_code, month) under the units they belong to.
+
+        What is summed anyway stays with the unit whose exports tell of it: its heir may not have sent any yet.
+        """
+        together = set(self.counted_units()) if self.units_on else set()
+        successions = {unit: to for unit, to in self.successions.items() if not {unit, to.successor} <= together}
+        return succeed(frame, successions, self.last_day)
 
     def counted_units(self) -> list[str]:
         """Return the units to measure."""

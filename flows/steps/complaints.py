@@ -44,11 +44,13 @@ def complaints_of(tx: Transaction, asked: Question) -> tuple[pd.DataFrame, pd.Da
 
 
 def complained_codes(tx: Transaction, asked: Question, unit_code: str) -> list[str]:
-    """Return the codes of a unit's dossiers that somebody complained of by the day asked about."""
+    """Return a unit's dossiers that somebody complained of by the day asked about, as `unit|code`."""
     from warehouse import queries
 
     forms = queries.complaints(tx, last_day=asked.last_day, known_at=asked.known_at)
-    return sorted({form["dossier_code"] for form in forms if form["dossier_code"] and form["unit_code"] == unit_code})
+    return sorted(
+        {f"{unit_code}|{form['dossier_code']}" for form in forms if form["dossier_code"] and form["unit_code"] == unit_code}
+    )
 
 
 def dossier_keys(codes: Sequence[tuple[str, str]]) -> list[int]:

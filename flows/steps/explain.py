@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import criteria
 from flows.steps.home import Home, UserError
 from flows.steps.measure import Question, plain, stamp
-from flows.steps.score import Scored, Subject, score_question
+from flows.steps.score import Scored, Subject, score_question, target_json
 
 if TYPE_CHECKING:
     from sources.units import Unit
@@ -38,7 +38,7 @@ def explain(
         losing = [line for line in chosen if line["lost"] == line["lost"] and (line["lost"] > 0 or criterion)]
         behind = _behind(tx, scored, subject, losing)
         items = [_item(tx, scored, subject, line, behind.get(line["measure"], [])) for line in losing]
-        complaints = _complaints(tx, asked, unit.unit_id)
+        complaints = _complaints(tx, scored, subject)
         tree = traced(scored, subject.subject_id)
     items.sort(key=lambda item: -(item["lost"] or 0))
     missing = [
@@ -49,13 +49,17 @@ def explain(
     ]  # fmt: skip
     return {
         "commune": unit.code, "name": unit.name, "unit_id": unit.unit_id, "officer": subject.officer,
-        "department": subject.department, "year": asked.year, "month": asked.month, "as_of": asked.as_of.isoformat(),
+        "department": subject.department, "criterion": criterion, "year": asked.year, "month": asked.month,
+        "as_of": asked.as_of.isoformat(),
         "known_at": stamp(asked.known_at), "definition": asked.definition, "criteria_set": scored.rules.name,
         "total": plain(total["total"]), "max_scored": plain(total["max_scored"]), "max_total": plain(total["max_total"]),
         "bonus": plain(total["bonus"]), "lost": plain(round(sum(item["lost"] or 0 for item in items), 2)),
-        "warning": scored.rules.warning, "items": items, "missing": missing, "by_owner": by_owner(items),
+        "warning": scored.rules.warning, "criteria_label": scored.rules.label, "criteria_hash": scored.scores.set_hash,
+        "provenance": scored.rules.provenance,
+        "unknown_targets": [target_json(target) for target in scored.rules.unknown_targets],
+        "items": items, "missing": missing, "by_owner": by_owner(items),
         "by_officer": by_officer(items),
-        "period_over": asked.last_day >= asked.period_end, "complaints": complaints, "trace": tree,
+        "period_over": _over(asked), "complaints": complaints, "trace": tree,
         "units_on": asked.units_on.isoformat() if asked.units_on else None,
         **(scored.view.describe(unit) if scored.view else {}),
     }  # fmt: skip
@@ -70,11 +74,19 @@ def _subject(scored: Scored, unit: Unit, officer: str | None) -> Subject:
         if officer is not None:
             raise UserError("no_officer", f"Bộ {scored.rules.name} chấm xã, không chấm từng người; bỏ --officer.")
         return found[0]
-    chosen = [subject for subject in found if subject.officer == officer]
+    chosen = [subject for subject in found if subject.officer == officer] or _alike(found, officer)
     if not chosen:
         names = ", ".join(str(subject.officer) for subject in found)
         raise UserError("unknown_officer", f"Bộ {scored.rules.name} chấm từng người; dùng --officer với một trong: {names}.")
     return chosen[0]
+
+
+def _alike(found: list[Subject], officer: str | None) -> list[Subject]:
+    """Return the official whose name differs only in case, white space or Unicode form; none when several do."""
+    from warehouse.queries import official_key
+
+    alike = [subject for subject in found if officer and official_key(subject.officer or "") == official_key(officer)]
+    return alike if len(alike) == 1 else []
 
 
 def traced(scored: Scored, subject_id: str) -> dict[str, Any]:
@@ -134,21 +146,30 @@ def by_officer(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 _GONE = frozenset({"late_by", "events_penalty", "penalty_applied"})
 
 
+def _over(asked: Question) -> bool:
+    """Return whether the question looks back on the whole period."""
+    return asked.last_day >= asked.period_end
+
+
 def recover_by(asked: Question, reason: str | None) -> str | None:
     """Return the last day on which the points can still be won back; None when they cannot."""
-    if reason is None or reason in _GONE or asked.last_day >= asked.period_end:
+    if reason is None or reason in _GONE or _over(asked):
         return None
     return asked.period_end.isoformat()
 
 
-def _complaints(tx: Any, asked: Question, unit_id: str) -> list[dict[str, Any]]:
-    """Return the officials that satisfaction forms name in a complaint, those named again first."""
+def _complaints(tx: Any, scored: Scored, subject: Subject) -> list[dict[str, Any]]:
+    """Return the officials that the commune's forms name in a complaint, those named again first; of an official, his or hers."""
     from warehouse import queries
 
-    rows = queries.named_complaints(tx, first_day=asked.first_day, last_day=asked.last_day, known_at=asked.known_at, unit=unit_id)
+    asked = scored.asked
+    rows = queries.named_complaints(tx, first_day=asked.first_day, last_day=asked.last_day, known_at=asked.known_at)
+    units = {unit.unit_id for unit in (scored.view.members(subject.unit) if scored.view else [subject.unit])}
+    who = queries.official_key(subject.officer) if subject.officer else None
     return [
         {name: value.isoformat() if isinstance(value, date) else value for name, value in row.items() if name != "unit_code"}
         for row in rows
+        if row["unit_code"] in units and who in (None, queries.official_key(row["official"]))
     ]
 
 
@@ -173,9 +194,9 @@ def _item(tx: Any, scored: Scored, subject: Subject, line: dict[str, Any], behin
         "clause": line["clause"], "provenance": line["provenance"], "owner": line["owner"], "measure": line["measure"],
         "numerator": plain(line["numerator"]), "denominator": plain(line["denominator"]), "value": plain(line["value"]),
         **judged(plain(line["numerator"]), plain(line["denominator"]), line["measure"]),
-        "definition": scored.asked.definition if line["measure"] == "overdue_rate" else None,
+        "definition": scored.asked.definition if line["measure"] in ("overdue_rate", "on_time_rate") else None,
         "dossiers": [row["dossier_code"] for row in behind], "dossier_count": len(behind),
-        "to_recover": recover_text(line["reason"], params) if line["reason"] else "",
+        "to_recover": recover_text(line["reason"], params, _over(scored.asked)) if line["reason"] else "",
         "recover_by": recover_by(scored.asked, line["reason"]),
         "sources": [
             {"dossier": row["dossier_code"], "file": row["file"], "sha256": row["sha256"], "row": row["row"],

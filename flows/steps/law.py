@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import criteria
 from criteria.loader import ROOT
@@ -18,6 +18,7 @@ from flows.steps.rules import rules_of
 from warehouse import place
 
 if TYPE_CHECKING:
+    from criteria.diff import Change
     from criteria.model import CriteriaSet, Criterion, ResolvedSet, TargetValue
 
 BUILT_IN, INSTALLATION = "built-in", "installation"
@@ -98,7 +99,7 @@ def shown(home: Home, name: str, on: str | None = None, code: str | None = None)
         "sample": _sample(at), "unknown_targets": len(at.unknown_targets),
         "sections": [
             {"code": s.code, "label": s.label, "max_points": s.max_points, "criteria": entries}
-            for s in rules.sections.values()
+            for s in at.sections.values()
             if (entries := [_criterion(c, at) for c in chosen if c.section == s.code]) or code is None
         ],
     }  # fmt: skip
@@ -259,8 +260,22 @@ def differences(home: Home, before: str, after: str, on: str | None = None) -> d
     return {
         "before": _side_json(before, a), "after": _side_json(after, b), "same": not found.changes,
         "points": {**asdict(points), "moved": points.moved, "net": points.net},
-        "changes": [asdict(change) for change in found.changes],
+        "changes": [asdict(c) | _rule_texts(c, a, b) for c in found.changes],
     }  # fmt: skip
+
+
+def _rule_texts(change: Change, a: ResolvedSet, b: ResolvedSet) -> dict[str, str]:
+    """The whole rule before and after in words, where what changed is no single figure."""
+    from messages.rules import rule_words
+
+    if change.kind not in ("rule", "parameter") or not isinstance(change.after, (dict, list)):
+        return {}
+    sides = {"before_text": a.criterion(change.code), "after_text": b.criterion(change.code)}
+    return {
+        name: rule_words(c.rule, c.max_points, cast("Criterion", c), c.targets)
+        for name, c in sides.items()
+        if c.rule and c.max_points is not None
+    }
 
 
 def _side(home: Home, text: str, on: str | None) -> ResolvedSet:

@@ -55,19 +55,24 @@ class Question:
         return date(self.year, month, monthrange(self.year, month)[1])
 
 
+def check_year(year: int) -> None:
+    """Raises: UserError (a year that the calendar does not know)."""
+    if not 2015 <= year <= 2034:
+        raise UserError("bad_year", f"Năm {year} ngoài phạm vi 2015–2034.")
+
+
 def question(
     year: int, *, month: int | None = None, as_of: datetime | None = None, known_at: datetime | None = None,
     definition: str | None = None, units_on: date | None = None,
 ) -> Question:  # fmt: skip
     """Return a checked question. Raises: UserError (unknown definition, month or a period that has not begun)."""
+    check_year(year)
     known = criteria.load_definitions("overdue")
     name = definition or known.default
     if name not in known.by_name:
         raise UserError("unknown_definition", f"Không có định nghĩa «{name}»; dùng một trong: {', '.join(known.by_name)}.")
     if month is not None and not 1 <= month <= 12:
         raise UserError("bad_month", f"Tháng {month} không hợp lệ; dùng 1 đến 12.")
-    if not 2015 <= year <= 2034:
-        raise UserError("bad_year", f"Năm {year} ngoài phạm vi 2015–2034.")
     last = date(year, month or 12, monthrange(year, month or 12)[1])
     end = datetime.combine(last, time(23, 59, 59, 999999), ZONE)
     seen = min(as_of or now(), end)

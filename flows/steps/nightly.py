@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import os
 from collections.abc import Callable
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from flows.steps.failpoints import reached
 from flows.steps.files import FileResult, Request, candidates, files_of, path_text
-from flows.steps.home import ZONE, Home, code_version, now
+from flows.steps.home import ZONE, Home, UserError, code_version, now
 from flows.steps.ingest import gate_of, ingest_files
-from flows.steps.measure import question
+from flows.steps.measure import Question, question
+from flows.steps.reports import write_reports
 from flows.steps.runs import definitions_content, hold_inputs, publish
 from flows.steps.score import digest_of, score_json, score_question
 
@@ -42,7 +42,8 @@ def nightly(home: Home, as_of: datetime | None = None, year: int | None = None, 
         if last is not None and last["state_digest"] == state and not any(f.status == "loaded" for f in new):
             return _nothing_new(home, moment, started, state, last, files)
         document = _publish(home, asked)
-        document["written"] = write_reports(home, document["score"])
+        document["commitments"] = promised(home, asked)
+        document["written"] = write_reports(home, document["score"], document["commitments"]["notices"])
         summary = {"run": document["run"], "files": len(new), "findings": len(document["findings"])}
         _record(home, moment, started, state, "done", summary)
         loaded = sum(file.status == "loaded" for file in files)
@@ -100,7 +101,8 @@ def state_digest(home: Home, tx: Any, year: int, moment: datetime) -> str:
 
     newest = tx.scalar("select coalesce(max(load_id), 0) from loads")
     day = moment.astimezone(ZONE).date().isoformat()
-    rules = [criteria.load_set().hash, definitions_content()]
+    notices = {path.name: sha256(path.read_bytes()).hexdigest() for path in sorted(home.notices.glob("*.yaml"))}
+    rules = [criteria.load_set().hash, definitions_content(), notices]
     return digest_of([newest, year, day, rules, home.calendar.version, home.register.version, code_version()])
 
 
@@ -119,62 +121,17 @@ def _publish(home: Home, asked: Any) -> dict[str, Any]:
     return {"score": document, "run": run, "findings": found}
 
 
-def write_reports(home: Home, document: dict[str, Any]) -> dict[str, str]:
-    """Write the score as JSON and as a table that Excel opens; returns label → path. Each file is replaced whole."""
-    home.reports.mkdir(parents=True, exist_ok=True)
-    stem = f"diem-{document['year']}"
-    whole = home.reports / f"{stem}.json"
-    _replace(whole, json.dumps(document, ensure_ascii=False, indent=1).encode())
-    table = home.reports / f"{stem}.csv"
-    lines: list[list[Any]] = [
-        [
-            "Mã xã",
-            "Tên xã",
-            "Hạng",
-            "Xếp loại",
-            "Tiêu chí",
-            "Nội dung",
-            "Tình trạng",
-            "Điểm",
-            "Điểm tối đa",
-            "Mất",
-            "Lý do",
-            "Căn cứ",
-        ]
-    ]
-    for commune in document["communes"]:
-        for line in commune["criteria"]:
-            shown = [_decimal(line[name]) for name in ("points", "max_points", "lost")]
-            lines.append(
-                [
-                    commune["commune"],
-                    commune["name"],
-                    commune["rank"],
-                    commune["grade"],
-                    line["code"],
-                    line["label"],
-                    line["status"],
-                ]
-                + [*shown, line["reason"], line["clause"]]
-            )
-    temporary = table.with_suffix(".part")
-    with temporary.open("w", encoding="utf-8-sig", newline="") as target:
-        csv.writer(target, delimiter=";").writerows(lines)
-    temporary.replace(table)
-    written = {"Điểm (JSON)": str(whole), "Điểm (bảng cho Excel)": str(table)}
-    docs = home.reports / "data_docs" / "index.html"
-    return written | ({"Chất lượng tệp": str(docs)} if docs.exists() else {})
+def promised(home: Home, asked: Question) -> dict[str, Any]:
+    """Return where communes stand on the notices of the year (see `commitments_json`); error: why a notice cannot be used.
 
+    The score is published already: a mistake in a notice must not cost the night its reports.
+    """
+    from flows.steps.commitments import commitments_json
 
-def _decimal(value: float | None) -> str:
-    """Return a number with the decimal comma that Vietnamese Excel expects."""
-    return "" if value is None else f"{value:.2f}".replace(".", ",")
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.part")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    try:
+        return {"notices": commitments_json(home, asked)["notices"], "error": None}
+    except UserError as error:
+        return {"notices": [], "error": str(error)}
 
 
 def _nothing_new(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import criteria
 from flows.steps.home import Home, code_version
-from flows.steps.measure import Question
+from flows.steps.measure import Question, check_year
 from flows.steps.rules import set_names
 from flows.steps.runs import (
     calendar_content,
@@ -206,6 +206,8 @@ def verify(home: Home, year: int | None = None) -> dict[str, Any]:
     """Return the document of `cchc score verify`: every published run made again, one after the other."""
     from warehouse import runs
 
+    if year is not None:
+        check_year(year)
     with home.database.begin() as tx:
         ids = runs.run_ids(tx, year)
     results = [rebuild(home, run_id) for run_id in ids]

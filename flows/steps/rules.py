@@ -19,7 +19,7 @@ def set_names(home: Home) -> list[str]:
 
 def rules_of(home: Home, name: str | None = None) -> CriteriaSet:
     """Return a criteria set by name (None: the commune's). Raises: UserError."""
-    chosen, known = name or criteria.DEFAULT_SET, set_names(home)
+    chosen, known = criteria.DEFAULT_SET if name is None else name, set_names(home)
     if chosen not in known:
         raise UserError("unknown_criteria", f"Không có bộ tiêu chí «{chosen}»; các bộ đã biết: {', '.join(known)}.")
     try:

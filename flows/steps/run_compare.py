@@ -17,6 +17,7 @@ from flows.steps.home import Home, UserError, code_version
 from flows.steps.measure import plain
 from flows.steps.rebuild import LostPart, Past, past_of, scored_again, subject_key
 from flows.steps.runs import head, run_of
+from flows.steps.scenario_changes import is_called
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +55,7 @@ def compare(home: Home, run_a: int, run_b: int, commune: str | None = None) -> d
     rows_b = {subject_key(row): row for row in after["result"]["communes"]}
     both = [key for key in rows_a if key in rows_b]
     if commune is not None:
-        both = [key for key in both if commune in (rows_b[key]["commune"], rows_b[key]["name"], rows_b[key]["unit_id"])]
+        both = [key for key in both if is_called(rows_b[key], commune)]
         if not both:
             raise UserError("unknown_commune", f"Xã «{commune}» không có trong cả hai lần công bố {run_a} và {run_b}.")
     told = _spoken(home, past_a, past_b)
@@ -219,8 +220,9 @@ def _change(given: tuple[float | None, float | None], parts: dict[str, int], dec
     """Return a figure in both runs (None: not scored), and its change with its parts, both None when it never was scored.
 
     The change is that of what the figure gives to the total: a criterion scored for the first time brings all its points.
+    One that neither run scores, but a combination of their factors does, has parts that cancel out.
     """
-    scale, known = 10**decimals, given != (None, None)
+    scale, known = 10**decimals, given != (None, None) or any(parts.values())
     return {
         "from": given[0], "to": given[1], "delta": sum(parts.values()) / scale if known else None,
         "parts": {name: units / scale for name, units in parts.items()} if known else None,
@@ -267,7 +269,7 @@ def _factors(before: dict[str, Any], after: dict[str, Any], changed: list[str], 
         return {
             "facts": f"{recipe['known_at']} ({recipe['input_count']} tệp)", "time": recipe["question"]["as_of"],
             "definition": recipe["definition"], "criteria": f"{recipe['criteria_set']} ({recipe['criteria_hash'][:12]})",
-            "calendar": recipe["calendar"], "units": recipe["units"], "code": recipe["code"],
+            "calendar": recipe["calendar"], "units": _borders(recipe), "code": recipe["code"],
             "appraisal": f"{hand['name']} ({hand['version']})" if (hand := recipe.get("scenario")) else None,
         }[factor]  # fmt: skip
 
@@ -276,6 +278,12 @@ def _factors(before: dict[str, Any], after: dict[str, Any], changed: list[str], 
          "to": said(b, name)}
         for name in (*FACTORS, "code")
     ]  # fmt: skip
+
+
+def _borders(recipe: dict[str, Any]) -> str:
+    """Return the register of units, and the day of the boundaries when one was asked for."""
+    day = recipe["question"].get("units_on")
+    return f"{recipe['units']} ({date.fromisoformat(day):%d/%m/%Y})" if day else str(recipe["units"])
 
 
 def _spoken(home: Home, a: Past, b: Past) -> dict[str, Any]:

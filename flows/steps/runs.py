@@ -15,7 +15,7 @@ import criteria
 from criteria.judgement import Judgement, load_judgement
 from flows.steps.audit import record
 from flows.steps.home import CALENDAR_FROM, CALENDAR_TO, Home, UserError, code_version, now
-from flows.steps.measure import Question, stamp
+from flows.steps.measure import Question, check_year, stamp
 from flows.steps.score import Scored, digest_of, score_json
 
 if TYPE_CHECKING:
@@ -211,6 +211,8 @@ def listing(home: Home, year: int | None = None) -> dict[str, Any]:
     """Return the document of `cchc score runs`."""
     from warehouse import runs
 
+    if year is not None:
+        check_year(year)
     with home.database.begin() as tx:
         return {"runs": [head(run) for run in runs.heads(tx, year)]}
 

@@ -19,6 +19,7 @@ from flows.steps.audit import record, who
 from flows.steps.home import Home, UserError, now
 from flows.steps.measure import Question, stamp
 from flows.steps.runs import question_from, run_of
+from flows.steps.scenario_checks import check_hand, check_new_name, check_rules, name_taken
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +98,7 @@ def new(home: Home, name: str, from_run: int, by: str | None = None, note: str |
     actor, name = who(by), clean_name(name)
     said = clean_text(note, "ghi chú", 500) if note else None
     with home.database.begin() as tx:
+        check_new_name(tx, name)
         run = run_of(tx, from_run)
         content = _forked(home, tx, run)
         text = canonical(content)
@@ -105,7 +107,7 @@ def new(home: Home, name: str, from_run: int, by: str | None = None, note: str |
             actor_key=actor.key, os_user=actor.os_user, now=now(),
         )  # fmt: skip
         if made is None:
-            raise UserError("name_taken", f"Đã có phương án tên «{name}»; đặt tên khác.")
+            raise name_taken(name)
         says = f"từ lần công bố số {from_run}" + (f", {said}" if said else "")
         detail = {"version": 1, "base_run": from_run, "base_result": run["result_digest"], "sha256": text_digest(text)}
         record(tx, "scenario.new", subject(name), {"says": says, **detail}, actor)
@@ -146,7 +148,7 @@ def edit(
         if row["state"] not in EDITABLE:
             raise _not_in(row["state"], "sửa")
         if on_version is not None and on_version != row["version"]:
-            raise _overtaken(row["name"], on_version, row["version"])
+            raise overtaken(row["name"], on_version, row["version"])
         run = run_of(tx, row["base_run"])
         content: Content = json.loads(row["content"])
         says, detail = change(content, run)
@@ -159,7 +161,7 @@ def edit(
             actor=actor.name, actor_key=actor.key, os_user=actor.os_user, now=now(),
         )  # fmt: skip
         if version is None:
-            raise _overtaken(row["name"], row["version"], None)
+            raise overtaken(row["name"], row["version"], None)
         record(tx, action, subject(row["name"]), {"says": says, "version": version, "sha256": text_digest(text), **detail}, actor)
         return {"scenario": head(tx, found(tx, row["name"])), "says": [says], "changed": True}
 
@@ -170,11 +172,11 @@ def _not_in(state: str, doing: str) -> UserError:
     return UserError("wrong_state", refused(state, doing))
 
 
-def _overtaken(name: str, mine: int, current: int | None) -> UserError:
+def overtaken(name: str, mine: int, current: int | None) -> UserError:
     newer = f" (nay là phiên bản {current})" if current else ""
     return UserError(
         "overtaken",
-        f"Phương án «{name}» vừa được người khác đổi sau phiên bản {mine}{newer}; xem lại rồi sửa tiếp.",
+        f"Phương án «{name}» vừa được người khác đổi sau phiên bản {mine}{newer}; xem lại rồi làm tiếp.",
     )
 
 
@@ -242,40 +244,8 @@ def validate(home: Home, tx: Transaction, content: Content, run: dict[str, Any])
     """Check a content as a whole: question, criteria, overrides against the criteria. Raises: UserError."""
     asked = question_of(run, content)
     changed, rules = changed_rules(home, tx, content, asked)
-    _lint(changed, rules, content)
-    known = {c.code: c for c in rules.criteria if c.rule is not None}
-    for key, entry in content["overrides"].items():
-        code = key.rpartition("|")[2]
-        if code not in known:
-            raise UserError("bad_override", f"Đang sửa điểm {code} mà bộ tiêu chí không còn tiêu chí này; bỏ sửa điểm trước.")
-        if not 0 <= entry["points"] <= (known[code].max_points or 0.0):
-            top = f"{known[code].max_points:g}".replace(".", ",")
-            raise UserError("bad_points", f"Điểm {entry['points']:g} của {code} phải trong khoảng 0 đến {top}.")
-
-
-def _lint(changed: dict[str, Any], rules: ResolvedSet, content: Content) -> None:
-    """Judge the criteria that were changed by the checks an analyst's files go through, targets as numbers. Raises: UserError."""
-    from pathlib import Path
-
-    from criteria.lint_criteria import check_criterion
-    from criteria.lint_shared import Context
-    from criteria.yaml_lines import Located
-    from scoring.changes import version_on
-
-    context = Context(
-        instruments=changed["instruments"], measures=changed["measures"], targets=changed["targets"],
-        level=str(changed["set"]["level"]),
-    )  # fmt: skip
-    names = [key.partition(":")[2] for key in content["changes"] if key.partition(":")[0] in ("rule", "weight")]
-    for criterion in rules.criteria:
-        code, rule = criterion.code, criterion.rule
-        if rule is None or not any(name == code or name.startswith(f"{code}.") for name in names):
-            continue
-        entry = dict(changed["criteria"][code])
-        version = version_on(entry["versions"], rules.day) or {}
-        entry["versions"] = [version | {"in_force_from": rules.day, "rule": {rule.family: dict(rule.params)}}]
-        for problem in check_criterion(Located(Path("scenario"), {code: entry}), code, entry, context):
-            raise UserError("bad_change", f"{problem.where}: {problem.what}. {problem.remedy}.")
+    check_rules(changed, rules, content)
+    check_hand(rules, content, run)
 
 
 def active_overrides(content: Content, asked: Question) -> list[str]:

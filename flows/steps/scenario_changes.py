@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 PLAIN_KEYS: Final = ("definition", "criteria", "as_of", "known_at")
 KINDS: Final = ("weight", "rule", "target", "exclude")
+LARGEST: Final = 1_000_000
 _NUMBER: Final = re.compile(r"-?\d+(?:[.,]\d+)?(?:\s*%)?")
+_KIND_OF_PLACE: Final = re.compile(r"(?:xã|phường|thị trấn|đặc khu)\s+")
 _HELP: Final = (
     "viết như weight:III.3=10, rule:III.3.zero_at=0.04, target:online_min=0.35, definition=ii06, criteria=BỘ[@ngày], "
     "as_of=2023-06-30, known_at=2023-07-05, exclude:22504=lý do"
@@ -36,6 +38,13 @@ def set_changes(
     if not changes and not unset:
         raise UserError("no_change", f"Chưa ghi thay đổi nào; {_HELP}.")
     words = [_split(word) for word in changes]
+    twice = next((key for place, (key, _) in enumerate(words) if key in dict(words[:place])), None)
+    if twice is not None:
+        raise UserError("bad_change", f"Thay đổi «{twice}» ghi hai lần trong một lệnh; giữ lại một.")
+    if keep_total is not None and not keep_total.strip():
+        raise UserError(
+            "bad_change", "--keep-total= chưa ghi tiêu chí bù; ghi mã tiêu chí, hoặc bỏ dấu = để các tiêu chí cùng bù."
+        )
     if keep_total and not any(key.startswith("weight:") for key, _ in words):
         raise UserError("no_weight", "--keep-total chỉ đi cùng một thay đổi weight:TIÊU_CHÍ=ĐIỂM.")
     stored: dict[str, dict[str, Any]] = {}
@@ -95,7 +104,7 @@ def _value(
     """Return a change as the content keeps it. Raises: UserError."""
     kind, _, name = key.partition(":")
     if kind == "weight":
-        return key, {"points": number(text, key), "keep": keep_total}
+        return key, {"points": points(text, key), "keep": keep_total}
     if kind in ("rule", "target"):
         return key, number(text, key)
     if kind == "exclude":
@@ -105,9 +114,12 @@ def _value(
         return key, {**stored[chosen.strip()], "day": _day(day.strip()).isoformat() if day else None}
     if kind == "definition":
         return key, text
-    from flows.steps.home import parse_moment
+    from flows.steps.home import now, parse_moment
 
-    return key, parse_moment(text).isoformat()
+    moment = parse_moment(text)
+    if key == "known_at" and moment > now():  # what is not known yet would still change after the approval
+        raise UserError("not_yet", f"{key}={text} chưa tới; chọn một lúc đã qua.")
+    return key, moment.isoformat()
 
 
 def number(text: str, key: str) -> float:
@@ -116,7 +128,16 @@ def number(text: str, key: str) -> float:
         raise UserError("bad_number", f"«{text}» ở {key} không phải là số; viết như 10, 0.04 hoặc 4%.")
     share = text.endswith("%")
     value = Decimal(text.rstrip("% ").replace(",", "."))
+    if abs(value) > LARGEST:
+        raise UserError("bad_number", f"«{text}» ở {key} quá lớn; dùng số không quá {LARGEST}.")
     return float(value / 100 if share else value)
+
+
+def points(text: str, key: str) -> float:
+    """Return a number of points: 10 or 7,5. Raises: UserError, also for a share, which says points of nothing."""
+    if text.rstrip().endswith("%"):
+        raise UserError("bad_number", f"«{text}» ở {key} là tỷ lệ, ở đây phải là số điểm; viết như 10 hoặc 7,5.")
+    return number(text, key)
 
 
 def _day(text: str) -> date:
@@ -139,6 +160,12 @@ def _plain(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split()).casefold()
 
 
+def is_called(row: dict[str, Any], text: str) -> bool:
+    """Return whether a text means a row's commune: its code, its unit, its name with or without what kind of place it is."""
+    wanted, name = _plain(text), row["name"].casefold()
+    return wanted in {str(row["commune"]), row["unit_id"].casefold(), name} or _KIND_OF_PLACE.sub("", wanted, count=1) == name
+
+
 def commune_row(run: dict[str, Any], text: str, *, whole: bool = False) -> dict[str, Any]:
     """Return the line of a run's result about a commune (code, name or unit) or an official (`unit|name`). Raises: UserError.
 
@@ -151,7 +178,7 @@ def commune_row(run: dict[str, Any], text: str, *, whole: bool = False) -> dict[
     for row in rows:
         if wanted == subject_key(row).casefold():
             return row
-    near = [row for row in rows if wanted in {str(row["commune"]), row["unit_id"].casefold(), row["name"].casefold()}]
+    near = [row for row in rows if is_called(row, text)]
     if len(near) > 1 and not whole:
         people = ", ".join(f"«{subject_key(row)}»" for row in near)
         raise UserError("which_official", f"«{text}» có nhiều người được chấm; ghi rõ một trong: {people}.")

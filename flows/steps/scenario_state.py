@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from flows.steps.audit import Actor, record, who
+from flows.steps.audit import Actor, person_key, record, who
 from flows.steps.home import Home, UserError, now
-from flows.steps.scenario import EDITABLE, Given, appraisal, clean_text, found, head, scored, subject, text_digest
+from flows.steps.scenario import EDITABLE, Given, appraisal, clean_text, found, head, overtaken, scored, subject, text_digest
 
 if TYPE_CHECKING:
     from warehouse.database import Transaction
@@ -25,31 +25,61 @@ def submit(home: Home, name: str, by: str | None = None) -> dict[str, Any]:
         return _moved(tx, row, actor, EDITABLE, "submitted", "scenario.submit", f"phiên bản {row['version']}")
 
 
-def approve(home: Home, name: str, by: str | None = None) -> dict[str, Any]:
-    """Approve what was handed in; not one's own. Raises: UserError."""
+def approve(home: Home, name: str, by: str | None = None, on_version: int | None = None) -> dict[str, Any]:
+    """Approve what was handed in; not one's own. on_version: the version the approver looked at. Raises: UserError."""
     from warehouse import scenarios
 
     actor = who(by)
     with home.database.begin() as tx:
         row = found(tx, name)
         _must_be(row, ("submitted",), "duyệt")
+    result = _result_of(scored(home, row))
+    with home.database.begin() as tx:
+        if on_version is not None and on_version != row["version"]:
+            raise overtaken(row["name"], on_version, row["version"])
         made = scenarios.versions(tx, row["scenario_id"])
         own = next((one["actor"] for one in made if one["actor_key"] == actor.key), None)
-        if own is None and row["submitted_key"] == actor.key:
-            own = row["submitted_by"]
+        if own is None:  # handed in earlier, perhaps: the log knows everybody who ever did
+            own = next((name for name in _submitters(tx, row) if person_key(name) == actor.key), None)
         if own is not None:
             raise UserError(
                 "self_approval",
                 f"«{actor.name}» đã soạn, sửa hoặc trình phương án này (ghi là «{own}») nên không được duyệt; "
                 "cần người khác duyệt.",
             )
-        document = _moved(tx, row, actor, ("submitted",), "approved", "scenario.approve", f"phiên bản {row['version']}")
+        says = f"phiên bản {row['version']}"
+        document = _moved(tx, row, actor, ("submitted",), "approved", "scenario.approve", says, more={"result": result})
         same = sorted({one["os_user"] for one in made} & {actor.os_user})
         if same:
             document["says"].append(
                 f"Lưu ý: người duyệt và người soạn cùng dùng tài khoản máy «{same[0]}»; nhật ký ghi lại cả hai."
             )
         return document
+
+
+def _submitters(tx: Transaction, row: dict[str, Any]) -> list[str]:
+    from warehouse import audit
+
+    entries = audit.entries(tx, subject(row["name"]))
+    return [row["submitted_by"], *(entry["actor"] for entry in entries if entry["action"] == "scenario.submit")]
+
+
+def _approval(tx: Transaction, row: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what the log says of the approval of these very bytes; None unless it is the last word on the scenario."""
+    from warehouse import audit
+
+    if text_digest(row["content"]) != row["sha256"] or row["approved_version"] != row["version"]:
+        return None
+    last = audit.entries(tx, subject(row["name"]), 1)
+    detail: dict[str, Any] = json.loads(last[0]["detail"]) if last and last[0]["action"] == "scenario.approve" else {}
+    return detail if detail.get("sha256") == row["sha256"] else None
+
+
+def _result_of(given: Given) -> str:
+    """Return the digest of the figures that would be published."""
+    from flows.steps.score import digest_of, score_json
+
+    return digest_of(score_json(given.appraised)["communes"])
 
 
 def send_back(home: Home, name: str, reason: str | None, by: str | None = None) -> dict[str, Any]:
@@ -73,9 +103,18 @@ def publish(home: Home, name: str, by: str | None = None) -> dict[str, Any]:
     with home.database.begin() as tx:
         row = found(tx, name)
         _must_be(row, ("approved",), "công bố")
-        if text_digest(row["content"]) != row["sha256"] or row["approved_version"] != row["version"]:
-            raise UserError("not_approved", "Nội dung phương án không còn đúng như lúc duyệt; trả lại và duyệt lại.")
+        approval = _approval(tx, row)
+        if approval is None:
+            raise UserError(
+                "not_approved", "Nội dung phương án không đúng với lần duyệt ghi trong nhật ký; trả lại và duyệt lại."
+            )
     given = scored(home, row)
+    if _result_of(given) != approval["result"]:
+        raise UserError(
+            "figures_moved",
+            "Số liệu đã đổi từ khi duyệt (có tệp nạp sau nhưng ghi ngày nhận sớm hơn, hoặc phần mềm đã đổi); "
+            "trả lại để xem và duyệt lại.",
+        )
     content, asked = changed_content(home, row), given.computed.asked
     origin = {"name": row["name"], "version": row["version"], "sha256": row["sha256"], "base_run": row["base_run"]}
     document = score_json(given.appraised) | {
@@ -123,7 +162,8 @@ def revert(home: Home, name: str, to: int | None = None, by: str | None = None, 
         if text_digest(old["content"]) != old["sha256"]:
             raise UserError("lost_scenario", f"Phiên bản {wanted} đang lưu không khớp mã kiểm tra: đã bị sửa ngoài phần mềm.")
         version = scenarios.add_version(
-            tx, row["scenario_id"], on=on_version or row["version"], content=old["content"], sha256=old["sha256"],
+            tx, row["scenario_id"], on=row["version"] if on_version is None else on_version,
+            content=old["content"], sha256=old["sha256"],
             action="scenario.revert", actor=actor.name, actor_key=actor.key, os_user=actor.os_user, now=now(),
         )  # fmt: skip
         if version is None:
@@ -149,9 +189,12 @@ def _raced(row: dict[str, Any]) -> UserError:
 
 def _moved(
     tx: Transaction, row: dict[str, Any], actor: Actor, states: tuple[str, ...], to: str, action: str, says: str,
-    made: dict[str, Any] | None = None,
+    made: dict[str, Any] | None = None, more: dict[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Move a scenario to a state, in one transaction with its entry. Raises: UserError when somebody was faster."""
+    """Move a scenario to a state, in one transaction with its entry. Raises: UserError when somebody was faster.
+
+    more: what else the entry says.
+    """
     from messages.scenario import STATES
     from warehouse import scenarios
 
@@ -160,7 +203,7 @@ def _moved(
         tx, row["scenario_id"], on=row["version"], states=states, to=to, now=now(), by=actor.name, key=actor.key, run=run
     ):
         raise _raced(row)
-    detail = {"says": says, "version": row["version"], "sha256": row["sha256"], **({"run": made} if made else {})}
+    detail = {"says": says, "version": row["version"], "sha256": row["sha256"], **({"run": made} if made else {}), **(more or {})}
     document = {"scenario": head(tx, found(tx, row["name"])), "says": [f"Phương án «{row['name']}» {STATES[to]}: {says}."]}
     record(tx, action, subject(row["name"]), detail, actor)
     return document | ({"run": made} if made else {})

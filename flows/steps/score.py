@@ -132,9 +132,10 @@ def score_json(scored: Scored, judgement: Judgement | None = None) -> dict[str, 
         "criteria_set": rules.name, "criteria_hash": scored.scores.set_hash, "criteria_label": rules.label,
         "provenance": rules.provenance, "subject": rules.subject, "grading_scale": plain(rules.grading_scale),
         "appraiser": {"name": rules.appraiser.name, "clause": str(rules.appraiser.source)} if rules.appraiser else None,
-        "definition": asked.definition, "year": asked.year, "month": asked.month, "as_of": asked.as_of.isoformat(),
+        "definition": asked.definition, "prescribed_definition": rules.definitions.get("overdue"),
+        "year": asked.year, "month": asked.month, "as_of": asked.as_of.isoformat(),
         "known_at": stamp(asked.known_at), "judgement": rule_json(judgement), "warning": rules.warning,
-        "unknown_targets": [_target(target) for target in rules.unknown_targets],
+        "unknown_targets": [target_json(target) for target in rules.unknown_targets],
         "units_on": asked.units_on.isoformat() if asked.units_on else None,
         "period": {"from": asked.first_day.isoformat(), "to": asked.last_day.isoformat()},
         "appraisers": sorted({c["appraiser"] for c in communes if c.get("appraiser")}),
@@ -169,7 +170,7 @@ def sample_of(scored: Scored, subject: Subject, numerators: Mapping[tuple[str, s
     return found | {"note": boundaries.sample(found, subject.unit.full_name)}
 
 
-def _target(target: TargetValue) -> dict[str, Any]:
+def target_json(target: TargetValue) -> dict[str, Any]:
     """Return a target whose figure was never found, with the value assumed for it."""
     return {"name": target.name, "label": target.label, "assumed": target.value, "provenance": target.provenance}
 

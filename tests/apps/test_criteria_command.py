@@ -68,9 +68,9 @@ def test_list(cchc: Callable[..., Answer], home: Path) -> None:
     assert rows["huyen_mau"]["targets"] == {"known": 0, "unknown": 2} and rows["huyen_mau"]["criteria"] == 9
     whole = rows["commune_reconstructed"]
     assert (whole["origin"], whole["subject"], whole["total"], whole["criteria"]) == ("built-in", "commune", 100, 40)
-    assert whole["targets"] == {"known": 2, "unknown": 3} and rows["one_stop_official"]["subject"] == "official"
+    assert whole["targets"] == {"known": 0, "unknown": 5} and rows["one_stop_official"]["subject"] == "official"
     people = cchc("list").out
-    assert "commune_reconstructed" in people and "3 CHƯA RÕ" in people and "của đơn vị" in people and "giả định" in people
+    assert "commune_reconstructed" in people and "5 CHƯA RÕ" in people and "của đơn vị" in people and "giả định" in people
 
 
 def test_list_survives_a_set_that_cannot_be_read(cchc: Callable[..., Answer], home: Path) -> None:
@@ -263,6 +263,17 @@ def test_diff_of_an_edited_copy(cchc: Callable[..., Answer], home: Path) -> None
     assert all(c["clause_before"] and c["clause_after"] for c in document["changes"] if c["code"] != "set")
     text = cchc("diff", "commune_reconstructed", home / "criteria" / "ban_sao").out
     assert "IV.1" in text and "2,5" in text and "Điểm chuyển: 1 " in text
+
+
+def test_diff_says_a_changed_rule_in_words(cchc: Callable[..., Answer], home: Path) -> None:
+    cchc("new", "ban_sao", "--from", "commune_reconstructed")
+    file = home / "criteria" / "ban_sao" / "section_3.yaml"
+    edit(file, "{steps: {steps: [{from: 1, points: 2}, {from: 0.9, points: 1}], otherwise: 0}}", "{linear: {}}")
+    document = cchc("diff", "commune_reconstructed", "ban_sao", "--json").json
+    change = next(c for c in document["changes"] if c["code"] == "III.5" and c["kind"] == "rule")
+    assert change["after_text"] == "tỷ lệ đạt × 2 điểm"
+    text = cchc("diff", "commune_reconstructed", "ban_sao").out
+    assert "tỷ lệ đạt × 2 điểm" in text and "{" not in text
 
 
 def test_diff_of_two_days(cchc: Callable[..., Answer]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from apps import show
 from apps.tables.explain import explained
+from messages.fmt import NBSP
 
 FILE: dict[str, Any] = {
     "path": "/tmp/inbox/thang [bold]3.xlsx", "sha256": "ab" * 32, "source": "one_stop", "contract": "one_stop", "status": "loaded",
@@ -42,9 +43,16 @@ DECLARED = ITEM | {
     "declared": {"file": "tu-danh-gia.xlsx", "row": 36, "evidence": None},
 }
 EXPLAIN: dict[str, Any] = {
-    "commune": "22492", "name": "Đại Lãnh", "year": 2023, "total": 76.82, "max_scored": 96.5, "lost": 19.68, "warning": None, "items": [ITEM, DECLARED],
+    "commune": "22492", "name": "Đại Lãnh", "year": 2023, "total": 76.82, "max_scored": 96.5, "lost": 19.68, "warning": None, "criteria_set": "bo_mau", "definition": "qd766", "items": [ITEM, DECLARED],
     "missing": [{"code": "I.1", "label": "Kế hoạch", "max_points": 1.5, "owner": "Công chức Văn phòng"}],
 }  # fmt: skip
+OTHER_SETS = [
+    {"criteria_set": "qd_766", "label": "Bộ chỉ số 766", "subject": "commune", "month": None, "grading_scale": 100.0, "provenance": "reconstructed",
+     "scored": 1, "index": 81.5, "max_scored": 60.0, "max_total": 100.0, "rank": 2, "peers": 13, "grades": [{"grade": "Tốt", "count": 1}]},
+    {"criteria_set": "one_stop_official", "label": "Đánh giá CBCC", "subject": "official", "month": 6, "grading_scale": 18.0,
+     "provenance": "reconstructed", "scored": 3, "index": None, "max_scored": None, "max_total": 10.0, "rank": None, "peers": None,
+     "grades": [{"grade": "Khá", "count": 2}, {"grade": None, "count": 1}]},
+]  # fmt: skip
 EXPLAIN_IN_FULL: dict[str, Any] = {
     **EXPLAIN,
     "officer": None,
@@ -222,13 +230,17 @@ def test_demo(out: Any) -> None:
         for verdict in ("pass", "quarantine", "reject", "duplicate")
     ]
     document = {
-        "score": SCORE, "explain": EXPLAIN, "targets": [target], "quality": quality, "rejected": [REFUSED], "findings": [], "written": {"Điểm": "/tmp/diem.json"},
+        "score": SCORE, "explain": EXPLAIN, "targets": [target], "quality": quality, "other_sets": OTHER_SETS, "rejected": [REFUSED], "findings": [], "written": {"Điểm": "/tmp/diem.json"},
     }  # fmt: skip
     show.demo(document)
     text = out()
     for words in (
         "Chỉ số CCHC năm 2023",
         "theo người phụ trách",
+        "81,50/100",
+        "2/13",
+        "3 người, tháng 06",
+        "Khá: 2, chưa đủ",
         "H32-1",
         "1.040",
         "Chỉ tiêu trong thông báo",
@@ -254,3 +266,40 @@ def test_progress_is_silent_away_from_a_terminal(capsys: pytest.CaptureFixture[s
 def test_a_no_break_space_is_printed_and_an_escape_is_not() -> None:
     assert show.safe("1\u00a0%") == "1\u00a0%"
     assert "\x1b" not in show.safe("a\x1b[31mb")
+
+
+def test_a_definition_other_than_the_prescribed_one_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    show.scores(SCORE | {"definition": "ii06", "prescribed_definition": "qd766"})
+    assert "quy định trễ hạn theo QĐ 766/QĐ-TTg (qd766); đang tính thử" in " ".join(capsys.readouterr().out.split())
+    show.scores(SCORE | {"definition": "qd766", "prescribed_definition": "qd766"})
+    assert "đang tính thử" not in capsys.readouterr().out
+
+
+def test_nothing_is_cut_off_and_percent_stays_with_its_number(out: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for columns in ("80", "110"):
+        monkeypatch.setenv("COLUMNS", columns)
+        label = "Tỷ lệ hồ sơ trực tuyến từ 25 % đến 30 % so với chỉ tiêu tối thiểu mà tỉnh giao cho xã trong năm 2023 là 30 %"
+        table = show.new_table("Bảng", "Mã", "Nội dung", "Nội dung khác", ("Số", "right"))
+        for n in range(20):
+            table.add_row("một_mã_rất_dài_không_có_dấu_cách_nào_ở_trong", show.safe("x" * n + " " + label), show.safe(label), "1")
+        show.console().print(table)
+        text = out()
+        assert "…" not in text and max(map(len, text.splitlines())) <= int(columns)
+        assert text.count("%") == 120
+        assert all(line.split("%")[0].rstrip(f"{NBSP}").strip()[-1:].isdigit() for line in text.splitlines() if "%" in line)
+
+
+def test_the_set_that_scores_is_named_and_ranks_without_a_grade_are_provisional(out: Any) -> None:
+    early = COMMUNE | {"grade": None, "grade_status": "insufficient_data", "max_scored": 14}
+    target = {"name": "postal_min", "label": "Tỷ lệ bưu chính tối thiểu", "assumed": 0.05, "provenance": "assumed"}
+    document = SCORE | {
+        "criteria_label": "Chỉ số hài lòng (SIPAS)",
+        "month": 6,
+        "provenance": "reconstructed",
+        "unknown_targets": [target],
+    }
+    show.scores(document | {"communes": [early]})
+    text = out()
+    assert "Chỉ số hài lòng (SIPAS): tháng 6/2023" in " ".join(text.split()) and "Chỉ số CCHC" not in text
+    assert f"tối đa 14{NBSP}% số điểm): thứ hạng chỉ để theo dõi" in text
+    assert "bản dựng lại · trễ hạn theo QĐ 766/QĐ-TTg (qd766)" in text and f"Tỷ lệ bưu chính tối thiểu 5{NBSP}%" in text

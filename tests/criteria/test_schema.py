@@ -29,13 +29,17 @@ LINT_ONLY = {
     "points_do_not_sum_after_amendment", "ranking_within_commune_of_communes", "sample_unknown_measure", "section_without_criteria",
     "sections_do_not_sum", "target_starts_too_late", "misspelt_instrument", "step_above_maximum", "steps_out_of_order", "target_without_level", "text_not_composed",
     "three_decimals", "unknown_definition", "unknown_instrument", "unknown_measure", "unknown_section", "unknown_target",
-    "wrong_direction",
+    "wrong_direction", "breach_without_three_levels", "compound_levels_out_of_order", "condition_as_percent",
+    "count_said_to_be_a_share", "event_rule_on_a_share", "floor_above_maximum", "grade_twice", "graded_share_never_full",
+    "graded_share_per_level", "graded_shares_backwards", "measure_args_without_meaning", "otherwise_above_a_step",
+    "out_of_for_a_share", "penalty_that_adds", "ratio_from_above_full", "share_rule_on_a_count",
 }  # fmt: skip
 STRUCTURE = {
     "appraiser_without_name", "appraiser_without_source", "clause_cut_at_a_comma", "colon_forgotten", "decimal_comma",
     "head_date_not_a_date", "indented_by_tab", "label_cut_at_a_comma", "unknown_level", "date_not_a_date", "missing_clause", "missing_owner", "missing_parameter", "missing_rule", "missing_source", "no_input",
     "no_versions", "points_not_positive", "share_written_as_percent", "target_as_percent", "unknown_declared_kind", "unknown_field",
     "unknown_head_field", "unknown_parameter", "unknown_provenance", "unknown_rule", "unknown_subject", "measure_and_declared",
+    "condition_as_text", "instrument_date_not_a_date", "step_as_text", "steps_empty",
 }  # fmt: skip
 
 

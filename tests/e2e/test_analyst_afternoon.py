@@ -93,6 +93,10 @@ def test_an_afternoon(cchc: Cchc) -> None:
     again = _ok(cchc("score", "rebuild", run, "--json", clock=DAY))
     assert again["status"] == "identical"
 
+    # What moved the index, in words: nothing was appraised before.
+    moved = cchc("score", "compare", str(base), str(run), clock=DAY)
+    assert moved.status == 0 and "Trọng số quý 1" in moved.out and "None" not in moved.out
+
     # The log tells it all.
     log = _ok(cchc("audit", "list", "--scenario", "Trọng số quý 1", "--json", clock=DAY))["entries"]
     assert [(entry["action"].removeprefix("scenario."), entry["actor"]) for entry in log] == [

@@ -244,7 +244,14 @@ def test_a_second_demo_loads_nothing_and_people_can_read_it(demo: Demo) -> None:
         == before
         == demo.document["score"]
     )
-    for words in ("Chỉ số CCHC năm 2023", "Đại Lãnh: mất", "theo người phụ trách", "Chỉ tiêu trong thông báo", "Chất lượng tệp"):
+    for words in (
+        "Bộ tiêu chí CCHC cấp xã",
+        "bản dựng lại",
+        "Đại Lãnh: mất",
+        "theo người phụ trách",
+        "Chỉ tiêu trong thông báo",
+        "Chất lượng tệp",
+    ):
         assert words in answer.out
     assert "NaN" not in answer.out and "None" not in answer.out and "nan" not in re.findall(r"\bnan\b", answer.out)
     for row in demo.document["score"]["communes"]:

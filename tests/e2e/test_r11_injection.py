@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +129,63 @@ def test_r11_arguments(cchc: Cchc, attacked: dict[str, Any], monkeypatch: pytest
     _unharmed(cchc, attacked["tables"])
 
 
+def test_r11_arguments_of_rescoring(cchc: Cchc, attacked: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Payloads as names, values, reasons, evidence and people of the commands around the law, what-ifs and the log."""
+    from flows.steps import appraisal, audit, law, scenario
+    from flows.steps.commitments import commitments_json
+    from flows.steps.explain import explain
+    from flows.steps.home import UserError, open_home
+    from flows.steps.measure import question
+    from flows.steps.scenario_changes import set_changes
+    from flows.steps.scenario_compare import compare, show
+
+    assert cchc("nightly", "--as-of", "2023-12-31", "--json").json["run"]["run"] >= 1
+    monkeypatch.setenv("CCHC_HOME", str(cchc.home))
+    monkeypatch.setenv("CCHC_CLOCK", CLOCK)
+    home = open_home()
+    asked = question(2023)
+    scenario.new(home, "Gốc", 1, "Chuyên viên A", None)
+    cell = {"commune": "22492", "criterion": "III.3", "by": "Chuyên viên A"}
+    kept = 0
+    for n, text in enumerate(ALL):
+        for refused in (
+            partial(law.shown, home, text, None, None), partial(law.differences, home, text, "sipas", None),
+            partial(law.shown, home, "sipas", text or "x", None), partial(law.shown, home, "sipas", None, text or "x"),
+            partial(law.create, home, f"{text}'", None), partial(set_changes, home, "Gốc", (f"{text}=1",)),
+            partial(set_changes, home, "Gốc", (f"weight:{text}'=1",)), partial(set_changes, home, "Gốc", (f"as_of={text}",)),
+        ):  # fmt: skip
+            with pytest.raises(UserError):
+                refused()
+        assert audit.listing(home, text or "x")["entries"] == []
+        if n % 15:
+            continue
+        for refused in (
+            partial(commitments_json, home, asked, text or "x"), partial(commitments_json, home, asked, None, text),
+            partial(explain, home, asked, "22492", text or "x"), partial(explain, home, asked, "22492", officer=text),
+            partial(compare, home, "Gốc", None, text or "x"),
+        ):  # fmt: skip
+            with pytest.raises(UserError):
+                refused()
+        said = {"text": f"Lý do {text}", "evidence": f"Văn bản {text}"}
+        appraisal.explanation(home, "Gốc", **cell, **said)
+        appraisal.override(home, "Gốc", **cell, **said, points="1", reason_code="data_error", expires=None)
+        kept += show(home, "Gốc")["overrides"][0]["text"] == " ".join(said["text"].split())
+        with contextlib.suppress(UserError):  # a name may be refused; what is taken is kept as it is
+            made = scenario.new(home, text, 1, "Chuyên viên A", text)
+            assert show(home, made["scenario"]["name"])["scenario"]["note"] in (None, " ".join(text.split()))
+    assert kept > 0.9 * len(range(0, len(ALL), 15))
+    assert audit.verify(home)["intact"]
+    _unharmed(cchc, attacked["tables"])
+
+
 def test_r11_arguments_of_the_program(cchc: Cchc, attacked: dict[str, Any]) -> None:
     text = "22492'; drop table canary; --"
     for words in (
         ("measures", "--year", 2023, "--commune", text), ("measures", "--year", 2023, "--definition", text), ("score", "--year", 2023, "--criteria", text),
         ("ingest", attacked["folder"], "--unit", text), ("quarantine", "list", "--file", text), ("nightly", "--as-of", text),
+        ("score", "--year", 2023, "--units", text), ("explain", "--commune", text, "--year", 2023), ("robustness", "--year", 2023, "--commune", text),
+        ("commitments", "--year", 2023, "--notice", text), ("criteria", "lint", text), ("criteria", "new", text), ("scenario", "show", text),
+        ("scenario", "new", "Y", "--from-run", text), ("scenario", "set", text, "weight:III.3=1"), ("audit", "list", "--scenario", text),
     ):  # fmt: skip
         assert cchc(*words, "--json").status == (0 if "list" in words else 2)
     _unharmed(cchc, attacked["tables"])

@@ -23,6 +23,7 @@ PHONES = [f"09417530{n:02d}" for n in range(12)]
 IDS = [f"0561994170{n:02d}" for n in range(12)]
 ADDRESSES = [f"{n + 1} hẻm Quarvox{n:02d}, thôn Mù Sương" for n in range(11)]
 CANARIES = NAMES + PHONES + IDS + ADDRESSES
+OFFICIAL, NAMED = "Cán bộ Mẫu", "Lò Thị Phản Ánh"  # of dossiers (see `dossier`); named by two forms
 WORDS = ("zyntrax", "quarvox", "09417530", "0561994170")
 WIDE = [*HEADER, "Địa chỉ", "Số CMND/CCCD", "Người nộp", "Email", "Trích yếu", "Trạng thái", "Lệ phí", "Số lần bổ sung"]
 
@@ -106,6 +107,8 @@ def told(cchc: Cchc, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[
     forms = [[f"PKS-{n:04d}", "22492", "05/03/2023", "5", "4", "4", "5", "3", f"{NAMES[n % 15]} gọi {PHONES[n % 12]} chưa hài lòng", NAMES[n % 15], PHONES[n % 12], ADDRESSES[n % 11]] for n in range(60)]  # fmt: skip
     wrong = [[NAMES[0], "22492", "05/03/2023", "5"], ["PKS-9001", NAMES[1], "05/03/2023", "5"], ["PKS-9002", "22492", ADDRESSES[2], "5"], ["PKS-9003", "22492", "05/03/2023", NAMES[3]], [IDS[4], "22492", NAMES[4], "5"]]  # fmt: skip
     write_csv(folder / "phieu.csv", [*forms, *wrong], survey)
+    named = [[f"PKS-800{n}", "22492", f"0{n}/03/2023", "2", "2", "1", "2", "2", f"{NAMES[n]}, {ADDRESSES[n]}: {NAMED} quát nạt", NAMES[n], PHONES[n], ADDRESSES[n], NAMED] for n in (1, 2)]  # fmt: skip
+    write_csv(folder / "neu-ten.csv", named, [*survey, "Công chức được nêu tên"])
     write_xlsx(folder / "la.xlsx", [[NAMES[n % 15], PHONES[n % 12], ADDRESSES[n % 11], IDS[n % 12], "01/03/2023"] for n in range(30)], ["Cột A", "Cột B", "Cột C", "Cột D", "Ngày"])  # fmt: skip
     (folder / "hong.csv").write_bytes(("\n".join(CANARIES)).encode("utf-16-le")[:-1])
     (folder / "vo.xlsx").write_bytes((folder / "lech.xlsx").read_bytes()[:4000])
@@ -126,7 +129,33 @@ def told(cchc: Cchc, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[
         said[" ".join(map(str, words))] = cchc(*words, env=env)
     for name in ("sach.csv", "lech.xlsx", "phieu.csv", "la.xlsx"):
         said[f"sniff {name}"] = cchc("contract", "sniff", folder / name, "--json", env=env)
+    said |= _rescored(cchc, env, folder)
     yield {"said": said, "temporary": temporary, "folder": folder}
+
+
+def _rescored(cchc: Cchc, env: dict[str, str], folder: Path) -> dict[str, Answer]:
+    """Return what the commands around the law, published runs, what-ifs and the log say of the same home, with a second commune."""
+    other = [_line(n, **{"Cơ quan/đơn vị": "UBND xã Vạn Thọ"}) for n in range(600, 640)]
+    assert cchc("ingest", write_csv(folder / "xa-khac.csv", other, WIDE), env=env).status == 0
+    assert cchc("nightly", "--as-of", "2023-12-31", "--json", env=env).json["run"]["run"] == 2
+    cell = ("--commune", "22492", "--criterion", "III.3", "--text", "Số liệu sai", "--evidence", "CV 12", "--by", "Chuyên viên A")
+    said = {}
+    for words in (
+        ("explain", "--commune", "22492", "--year", 2023, "--tree"), ("robustness", "--year", 2023, "--draws", 20),
+        ("score", "--year", 2023, "--criteria", "one_stop_official", "--month", 3), ("commitments", "--year", 2023),
+        ("score", "--year", 2023, "--criteria", "sipas"), ("score", "runs"), ("score", "show", 2), ("score", "verify"),
+        ("score", "compare", 1, 2, "--commune", "22492"), ("scenario", "new", "Thử", "--from-run", 2, "--by", "Chuyên viên A"),
+        ("scenario", "explanation", "Thử", *cell), ("scenario", "override", "Thử", *cell, "--points", 1, "--reason-code", "data_error"),
+        ("scenario", "show", "Thử"), ("scenario", "compare", "Thử", "--commune", "22492"), ("scenario", "review", "Thử", "--commune", "22492"),
+        ("scenario", "submit", "Thử", "--by", "Chuyên viên A"), ("scenario", "approve", "Thử", "--by", "Trưởng phòng B"),
+        ("scenario", "publish", "Thử", "--by", "Trưởng phòng B"), ("scenario", "history", "Thử"), ("audit", "list"), ("audit", "verify"),
+    ):  # fmt: skip
+        answer = cchc(*words, "--json", env=env)
+        assert answer.status == 0, (words, answer.err)
+        said[" ".join(map(str, words)) + " --json"] = answer
+        if words[0] != "scenario" or words[1] in ("show", "compare", "review", "history"):
+            said[" ".join(map(str, words))] = cchc(*words, env=env)
+    return said
 
 
 def _hits(text: str) -> list[str]:
@@ -147,7 +176,7 @@ def _show(text: str) -> str:
 def test_r13_the_files_were_really_read(told: dict[str, Any], cchc: Cchc) -> None:
     files = {Path(file["path"]).name: file for file in told["said"]["ingest"].json["files"]}
     assert {name: file["status"] for name, file in files.items()} == {
-        "sach.csv": "loaded", "lech.csv": "loaded", "lech.xlsx": "loaded", "chu-ky.csv": "loaded", "phieu.csv": "loaded",
+        "sach.csv": "loaded", "lech.csv": "loaded", "lech.xlsx": "loaded", "chu-ky.csv": "loaded", "phieu.csv": "loaded", "neu-ten.csv": "loaded",
         "la.xlsx": "rejected", "hong.csv": "rejected", "vo.xlsx": "rejected",
     }  # fmt: skip
     assert files["lech.csv"]["rows_quarantined"] >= 30 and files["phieu.csv"]["rows_quarantined"] >= 3
@@ -185,6 +214,34 @@ def test_r13_nothing_in_the_home_but_the_kept_files(told: dict[str, Any], cchc: 
                     leaks[str(path.relative_to(cchc.home))] = _show(text)
     assert not leaks
     assert not list((cchc.home / "work").iterdir())
+
+
+def test_r13_officials_are_named_to_those_who_act_and_nowhere_else(told: dict[str, Any], cchc: Cchc) -> None:
+    """An official's name is in the dossiers and forms, and is said by `explain` and the evaluation of officials: not in a
+    published commune score, its recipe, a what-if, the log of deeds, a night's record, reports, or a log file."""
+    said = told["said"]
+    assert OFFICIAL in said["explain --commune 22492 --year 2023 --json"].out
+    assert OFFICIAL in said["score --year 2023 --criteria one_stop_official --month 3 --json"].out
+    (complaint,) = json.loads(said["explain --commune 22492 --year 2023 --json"].out)["complaints"]
+    assert complaint["official"] == NAMED and complaint["repeated"] and set(complaint["form_codes"]) == {"PKS-8001", "PKS-8002"}
+    for words, answer in said.items():
+        if not words.startswith(("explain", "score --year 2023 --criteria one_stop_official")):
+            assert OFFICIAL not in answer.out and NAMED not in answer.out, words
+        assert OFFICIAL not in answer.err and NAMED not in answer.err, words
+    names = {name for (name,) in cchc.query("select tablename from pg_tables where schemaname = 'public'")}
+    holding = {
+        name
+        for name in names
+        for (text,) in cchc.query(f'select t::text from "{name}" as t')
+        if OFFICIAL in text or NAMED in text
+    }
+    new = {"score_runs", "recipe_parts", "scenarios", "scenario_versions", "audit_log", "nightly_runs"}
+    assert new <= names and holding and not holding & new, (sorted(names), holding)
+    for folder in ("reports", "logs"):
+        for path in (cchc.home / folder).rglob("*"):
+            if path.is_file():
+                text = path.read_text(encoding="utf-8", errors="replace")
+                assert OFFICIAL not in text and NAMED not in text, path
 
 
 def test_r13_nothing_left_in_the_temporary_folder(told: dict[str, Any]) -> None:

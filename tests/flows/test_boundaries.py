@@ -86,6 +86,8 @@ def test_evidence_and_counts_divide_alike(register: UnitRegister, last: date, un
     owners = succeed(frame, seen.successions, last)["unit_code"]
     members = {m.unit_id: head.unit_id for head in seen.units for m in (seen.lineage(head) if units_on else [head])}
     spans = {head.unit_id: {s["unit_code"]: s for s in seen.spans(head)} for head in seen.units}
+    counted = [members.get(owner) for owner in seen.cells(frame)["unit_code"]]
+    assert counted == [members.get(owner) for owner in owners]
     for (source, month), owner in zip(rows, owners, strict=True):
         moment = None if month is None else datetime.combine(month, time(0), ZONE)
         holders = set()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import unicodedata
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flows.steps.home import Home, parse_moment
+from flows.steps.home import Home, UserError, parse_moment
 from flows.steps.measure import Question, measures_json, question
 from flows.steps.officials import official_frame
 from tests.flows import kit
@@ -170,6 +171,17 @@ def test_an_official_is_scored_like_a_commune(year: Home) -> None:
     assert lines["time_points_rate"] == lines["agency_time_points_rate"] == lines["attitude_points_rate"] == 2
     assert lines["contact_points_rate"] is None  # S16 was received the year before
     assert best["rank"] == 1 and best["grading_index"] == 18
+
+
+def test_an_official_is_found_however_the_name_is_typed(year: Home) -> None:
+    from flows.steps.explain import explain
+
+    for typed in ("Công chức A", "  công  CHỨC a ", unicodedata.normalize("NFD", "Công chức A")):
+        document = explain(year, asked(), "22492", None, "one_stop_official", typed)
+        assert document["officer"] == "Công chức A"
+        assert [row["official"] for row in document["complaints"]] == ["Công chức A"]  # not what is said of others
+    with pytest.raises(UserError, match="Công chức B"):
+        explain(year, asked(), "22492", None, "one_stop_official", "Công chức")
 
 
 def test_a_complaint_is_heard_once_it_is_known(year: Home) -> None:

@@ -160,6 +160,15 @@ def test_r15_heads_survive_a_torn_line(tmp_path: Path) -> None:
     assert audit.read_heads(tmp_path / "nowhere") == audit.Heads(False)
 
 
+def test_r15_heads_that_say_nothing_are_no_crash(tmp_path: Path) -> None:
+    path = tmp_path / audit.HEADS
+    path.write_text(f"anchor {'9' * 5000} {'a' * 64}\nanchor \u0661 {'a' * 64}\nintent 1 {'a' * 64}\n", encoding="utf-8")
+    assert audit.read_heads(tmp_path) == audit.Heads(True, frozenset({(1, "a" * 64)}))
+    path.unlink()
+    path.mkdir()
+    assert audit.read_heads(tmp_path) == audit.Heads(False)
+
+
 # --- on a real PostgreSQL ---
 
 
@@ -228,6 +237,17 @@ def test_r15_the_owner_of_the_database_is_found_out(logged: Home, statement: str
     found = verify(logged)
     assert (found["intact"], found["broken"], found["what"]) == (False, broken, what)
     assert f"số {broken}" in found["message"]
+
+
+@pytest.mark.db
+@pytest.mark.parametrize("detail", ["không phải JSON", "[1]", '"x"', ""])
+def test_r15_a_tampered_entry_can_still_be_read(logged: Home, detail: str) -> None:
+    from flows.steps.audit import listing, verify
+
+    tamper(logged, f"update audit_log set detail = '{detail}' where seq = 3")
+    assert (verify(logged)["broken"], verify(logged)["what"]) == (3, "changed")
+    entry = listing(logged)["entries"][2]
+    assert entry["detail"] == {"unreadable": detail} and entry["text"]
 
 
 @pytest.mark.db

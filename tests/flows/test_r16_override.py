@@ -98,7 +98,7 @@ def test_r16_text_and_evidence_are_required(home: Home, missing: str, given: str
     [
         ("reason_code", None, "bad_reason"), ("reason_code", "vì thích", "bad_reason"), ("points", "8.01", "bad_points"),
         ("points", "-1", "bad_points"), ("points", "1.234", "bad_points"), ("points", "nhiều", "bad_number"),
-        ("points", "nan", "bad_number"), ("commune", "99999", "unknown_commune"), ("criterion", "X.9", "bad_override"),
+        ("points", "nan", "bad_number"), ("points", "9" * 400, "bad_number"), ("points", "50%", "bad_number"), ("commune", "99999", "unknown_commune"), ("criterion", "X.9", "bad_override"),
         ("expires", "mai", "bad_time"),
     ],
 )  # fmt: skip
@@ -106,6 +106,63 @@ def test_r16_every_mistake_has_its_sentence(home: Home, field: str, given: str |
     refused(code, appraisal.override, home, "T", by=A, **{**OVER, field: given})
     assert scenario.listing(home)["scenarios"][0]["version"] == 1
     assert [entry["action"] for entry in audit.listing(home)["entries"]] == ["score.publish", "scenario.new"]
+
+
+def test_r16_a_mistyped_criterion_is_named_with_those_there_are(home: Home) -> None:
+    text = refused("bad_override", appraisal.override, home, "T", by=A, **{**OVER, "criterion": "iii.3"})
+    assert "«iii.3»" in text and "III.3" in text
+    said = {"commune": "22492", "criterion": "X.9", "text": "đã làm", "evidence": "BC 1", "by": B}
+    assert "«X.9»" in refused("bad_explanation", appraisal.explanation, home, "T", **said)
+    assert scenario.listing(home)["scenarios"][0]["version"] == 1
+
+
+def test_r16_who_handed_it_in_once_does_not_approve_it_later(home: Home) -> None:
+    scenario_state.submit(home, "T", B)
+    scenario_state.send_back(home, "T", "thiếu minh chứng", C)
+    scenario_state.submit(home, "T", A)
+    refused("self_approval", scenario_state.approve, home, "T", "cong chuc b")
+    assert scenario_state.approve(home, "T", C)["scenario"]["approved_by"] == C
+
+
+def test_r16_what_was_looked_at_is_what_is_approved(home: Home) -> None:
+    """The author takes it back, changes it and hands it in again while the approver reads the first version."""
+    scenario_state.submit(home, "T", A)
+    scenario_state.send_back(home, "T", "sửa lại", A)
+    appraisal.override(home, "T", by=A, **OVER)
+    scenario_state.submit(home, "T", A)
+    assert "phiên bản 2" in refused("overtaken", scenario_state.approve, home, "T", C, 1)
+    assert scenario_state.approve(home, "T", C, 2)["scenario"]["state"] == "approved"
+
+
+def test_r16_an_empty_name_is_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CCHC_USER", A)
+    refused("bad_name", audit.who, "")
+    assert audit.who().name == A
+
+
+def test_r16_an_override_that_holds_no_more_says_so(home: Home) -> None:
+    (says,) = appraisal.override(home, "T", by=A, **{**OVER, "expires": "2020-01-01"})["says"]
+    assert "hết hiệu lực" in says
+    (says,) = appraisal.override(home, "T", by=A, **{**OVER, "expires": "2023-12-31"})["says"]
+    assert "hết hiệu lực" not in says
+
+
+def test_r16_the_review_is_one_document_whatever_is_missing(home: Home) -> None:
+    """A declaration without evidence says so as null; a deduction that is overridden is a deduction everywhere."""
+    import json
+
+    appraisal.override(home, "T", by=A, **{**OVER, "criterion": "IX.2", "points": "0,5"})
+    document = appraisal.review(home, "T", "22492")
+    json.dumps(document, allow_nan=False)
+    assert line(document, "I.6")["declared"]["evidence"] is None and line(document, "I.5")["declared"]["evidence"] == "BC-I.5"
+    assert line(document, "IX.2")["appraised"]["points"] == -0.5
+    (shown,) = scenario_compare.show(home, "T")["overrides"]
+    assert shown["appraised_points"] == -0.5
+
+
+def test_r16_a_commune_is_found_by_its_full_name_too(home: Home) -> None:
+    for name in ("Đại Lãnh", "Xã Đại Lãnh", unicodedata.normalize("NFD", "xã  đại lãnh")):
+        assert scenario_compare.compare(home, "T", commune=name)["commune"]["commune"] == "22492"
 
 
 def line(document: dict[str, Any], code: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from flows.steps import run_compare
 from flows.steps.home import UserError
 from flows.steps.run_compare import compare
 from tests.flows.run_kit import OWN, PROCEDURES, UNITS, Town, calendar_without, dossier
@@ -161,6 +162,7 @@ def test_the_command_line(town: Town) -> None:
     adds_up(json.loads(call("compare", a, b, "--json").output))
     one = json.loads(call("compare", a, b, "--commune", "22492", "--json").output)
     assert [row["commune"] for row in one["communes"]] == ["22492"]
+    assert json.loads(call("compare", a, b, "--commune", "xã đại lãnh", "--json").output) == one
     for words in (
         ("runs",),
         ("show", a),
@@ -179,3 +181,27 @@ def test_the_command_line(town: Town) -> None:
         with pytest.raises(UserError) as error:
             call(*words)
         assert error.value.code == code
+
+
+def test_a_criterion_that_only_a_combination_scores_cancels_out() -> None:
+    """Neither run scores X.2, but the facts of B at the time of A do: its parts are shown, or the columns would not add up."""
+    line = {"label": "", "status": "no_data", "numerator": None, "denominator": None, "value": None, "max_points": 1.0}
+    row = {
+        "commune": "22492", "name": "Đại Lãnh", "unit_id": "22492", "rank": 1, "grade": None, "total": 3.0, "share_pct": 60.0,
+        "criteria": [line | {"code": "X.1", "points": 3.0}, line | {"code": "X.2", "points": None}],
+    }  # fmt: skip
+    plain = {"X.1": 300, "X.2": 0, run_compare.LIMIT: 0, run_compare._INDEX: 6000}
+    both = frozenset({"facts", "time"})
+    values = {chosen: run_compare._Figures({"22492": plain}) for chosen in (frozenset(), frozenset({"time"}), both)}
+    values[frozenset({"facts"})] = run_compare._Figures({"22492": plain | {"X.2": 150}})
+    found = run_compare._commune("22492", row, row, run_compare._Evaluated(["facts", "time"], values, []), 2)
+    (moved,) = found["criteria"]
+    assert (moved["code"], moved["from"], moved["to"], moved["delta"]) == ("X.2", None, None, 0)
+    assert moved["parts"] == {"facts": 0.75, "time": -0.75, "code": 0}
+    adds_up({"communes": [found]})
+
+
+def test_the_day_of_the_boundaries_is_said() -> None:
+    """The register may be the same: then only the day tells the two sides apart."""
+    assert run_compare._borders({"units": "ab", "question": {"units_on": None}}) == "ab"
+    assert run_compare._borders({"units": "ab", "question": {"units_on": "2025-07-01"}}) == "ab (01/07/2025)"

@@ -126,6 +126,9 @@ def test_another_criteria_set_is_kept_with_the_scenario(home: Home) -> None:
         ("target:online_min=35", "bad_change"), ("target:none=0.3", "bad_change"), ("definition=mine", "unknown_definition"),
         ("criteria=none", "unknown_criteria"), ("criteria=qd_766@hôm nay", "bad_time"), ("as_of=hôm qua", "bad_time"),
         ("as_of=2022-01-01", "period_not_begun"), ("exclude:99999=xa", "unknown_commune"), ("exclude:22495= . ", "missing_text"),
+        (f"weight:III.3={'9' * 400}", "bad_number"), ("weight:III.3=10%", "bad_number"), ("known_at=2099-01-01", "not_yet"),
+        ("rule:III.3=1", "bad_change"), ("criteria=one_stop_official", "other_subject"),
+        ("criteria=qd_766@1999-01-01", "bad_criteria"),
     ],
 )  # fmt: skip
 def test_every_mistake_has_its_sentence(home: Home, change: str, code: str) -> None:
@@ -141,6 +144,20 @@ def test_mistakes_of_the_whole(home: Home) -> None:
     appraisal.override(home, "T", by=A, **OVER)
     text = refused("bad_points", set_, home, "weight:III.3=6")
     assert "III.3" in text and "6" in text
+    assert "6,5 của" in text, "numbers are written as people write them"
+    refused("bad_change", set_, home, "weight:III.3=9", keep_total=" ")
+    assert "weight:III.3" in refused("bad_change", set_, home, "weight:III.3=9", "weight:III.3=8")
+    assert "tham số" in refused("bad_change", set_, home, "rule:III.3=1")
+    refused("overtaken", scenario_state.revert, home, "T", 1, A, 0)
+
+
+def test_names_that_look_alike_are_one_name(home: Home) -> None:
+    for twin in ("t", " T "):
+        assert "«T»" in refused("name_taken", scenario.new, home, twin, 1, A)
+    refused("bad_text", scenario.new, home, "\u0422", 1, A)  # a Cyrillic Т
+    scenario.new(home, "Trọng số quý 1", 1, A)
+    assert "«Trọng số quý 1»" in refused("name_taken", scenario.new, home, "TRỌNG SỐ  quý 1", 1, A)
+    assert scenario.new(home, "Trọng số quý 2 😀", 1, A)["scenario"]["state"] == "draft"
 
 
 def test_the_base_run_is_never_touched_and_what_is_published_comes_out_again(home: Home) -> None:
@@ -244,6 +261,31 @@ def test_the_last_moment_counts(home: Home, monkeypatch: pytest.MonkeyPatch) -> 
     assert audit.verify(home)["intact"]
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update scenarios set state = 'approved', approved_version = version, approved_by = 'Công chức Z'",
+        "update scenario_versions set content = replace(content, '9.0', '7.0'), "
+        "sha256 = encode(sha256(convert_to(replace(content, '9.0', '7.0'), 'UTF8')), 'hex')",
+    ],
+)
+def test_only_what_the_log_says_was_approved_is_published(home: Home, statement: str) -> None:
+    """Neither a state nor a content with a digest that fits makes an approval: its entry in the log must name that digest."""
+    from warehouse import engine
+
+    set_(home, "weight:III.3=9")
+    if "scenario_versions" in statement:
+        scenario_state.submit(home, "T", A)
+        scenario_state.approve(home, "T", C)
+    connection = engine.raw_connection(home.root, role="owner", autocommit=True)
+    try:
+        connection.cursor().execute(statement)
+    finally:
+        connection.close()
+    refused("not_approved", scenario_state.publish, home, "T", A)
+    assert scenario.listing(home)["scenarios"][0]["result_run"] is None
+
+
 def test_what_was_stored_is_believed_only_when_whole(home: Home) -> None:
     """Bytes changed behind the program's back are neither reverted to nor published."""
     from warehouse import engine
@@ -259,3 +301,23 @@ def test_what_was_stored_is_believed_only_when_whole(home: Home) -> None:
         refused("lost_scenario", scenario_state.revert, home, "T", 2, A)
     finally:
         connection.close()
+
+
+def test_figures_that_moved_since_the_approval_are_not_published(home: Home, tmp_path: Path) -> None:
+    """A file loaded after the approval, but dated before the moment the scenario asks about, changes what was approved."""
+    from tests.flows.kit import QuickGate, load, write_csv
+
+    set_(home, "known_at=2024-01-10")
+    scenario_state.submit(home, "T", A)
+    scenario_state.approve(home, "T", C)
+    late = [
+        row | {"dossier_code": row["dossier_code"] + "-sau"} for row in scenario_kit.dossiers() if "22492" in row["unit_code"]
+    ]
+    gate: Any = QuickGate()
+    assert load(home, write_csv(tmp_path / "sau.csv", late), gate, scenario_kit.LOADED, "one_stop").status == "loaded"
+    said = refused("figures_moved", scenario_state.publish, home, "T", A)
+    assert "duyệt lại" in said
+    scenario_state.send_back(home, "T", "số liệu đổi", C)
+    scenario_state.submit(home, "T", A)
+    scenario_state.approve(home, "T", C)
+    assert scenario_state.publish(home, "T", A)["run"]["run"] > 1

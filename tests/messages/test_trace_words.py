@@ -71,3 +71,7 @@ def test_a_compound_loss_names_the_conditions_that_fail() -> None:
     assert "tỷ lệ hồ sơ trễ hạn 3\u00a0% (cần đúng bằng 0\u00a0%)" in text
     assert "thủ tục" not in text, "the condition that holds is not blamed"
     assert recover_text(line["reason"], line["reason_params"]).startswith("Cần đồng thời: ")
+    leaf = next(n for s in trace(scores, rules, A, "qd766@1")["children"] for n in s["children"] if n["code"] == "MC.9")
+    said = " ".join(sentences(leaf)).replace("\u00a0", " ")
+    assert "Kê khai 25 %; định nghĩa trễ hạn qd766@1." in said
+    assert "Cách tính: tỷ lệ thủ tục cung cấp trực tuyến từ 20 % và" in said and "share" not in said

@@ -156,3 +156,16 @@ def test_formats() -> None:
     assert [plain(value_text(*a)) for a in ((0.5, "share"), (3, "count"), (0.686, "grade", "Khá"), (0, "yes_no"), (float("nan"), "share"))] == [
         "50 %", "3", "Khá (68,6)", "Không", "–",
     ]  # fmt: skip
+
+
+def test_after_the_period_nothing_asks_for_more_work() -> None:
+    """No "cần thêm … mới" once the year is over: work done afterwards does not count for it."""
+    m, d = everything(COMMUNES, 5)
+    told = score(m, d, law(), COMMUNES).criteria
+    told = told[told["reason"].notna() & (told["lost"] > 0)]
+    for code, params in zip(told["reason"], told["reason_params"]):
+        after = recover_text(code, params, over=True)
+        assert "Cần" not in after and "Phấn đấu" not in after and after.endswith("."), (code, after)
+        if params.get("measure") and code in ("below_target", "above_limit", "incomplete"):
+            assert after.startswith("Kỳ đã kết thúc, không lấy lại được nữa")
+    assert {"below_target", "incomplete", "above_limit"} <= set(told["reason"])

@@ -55,3 +55,9 @@ def test_a_leaf_says_input_rule_branch_target_clause_and_rounding() -> None:
 def test_an_unknown_commune_is_refused() -> None:
     with pytest.raises(KeyError):
         trace(one([(A, "overdue_rate", 1, 100)]), law(), "99999")
+
+
+def test_missing_information_is_said_even_where_no_point_is_lost() -> None:
+    tree = trace(one([(A, "overdue_rate", 0, 873, 7)]), law(), A, "qd766@1")
+    leaf = next(leaf for section in tree["children"] for leaf in section["children"] if leaf["code"] == "III.3")
+    assert leaf["lost"] == 0 and leaf["input"]["unknown"] == 7
