@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import criteria
-from flows.steps.commitments import states
+from flows.steps.commitments import commitments_json, states
 from flows.steps.explain import explain
 from flows.steps.files import FileResult, Request, candidates
 from flows.steps.home import ZONE, Home
@@ -58,7 +58,7 @@ def demo(home: Home, seed: int, year: int, advance: Advance) -> dict[str, Any]:
         "files": len(files),
         "findings": found,
         "run": run,
-        "written": written | write_reports(home, document),
+        "written": written | write_reports(home, document, commitments_json(home, asked)["notices"]),
     }
 
 
