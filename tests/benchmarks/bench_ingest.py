@@ -74,18 +74,22 @@ def test_against_read_csv_and_to_sql(loaded: Loaded, small: Path) -> None:
     from warehouse.engine import database_url, raw_connection
 
     engine = sqlalchemy.create_engine(database_url(loaded.home, "owner"))
-    with kit.timed() as clock:
-        pd.read_csv(small).to_sql("bench_to_sql", engine, index=False, if_exists="replace")
+    runs = []
+    for _ in range(3):  # a few seconds each: the median of three, or the machine's mood decides
+        with kit.timed() as clock:
+            pd.read_csv(small).to_sql("bench_to_sql", engine, index=False, if_exists="replace")
+        runs.append(clock.seconds)
     engine.dispose()
     owner = raw_connection(loaded.home, role="owner", autocommit=True)
     with owner.cursor() as cursor:
         cursor.execute("drop table bench_to_sql")
     owner.close()
-    whole = clock.seconds * loaded.data.rows / SMALL
+    typical = sorted(runs)[1]
+    whole = typical * loaded.data.rows / SMALL
     kit.say(
         "read_csv + DataFrame.to_sql (dates stay texts, no checks, no deduplication)",
         [
-            (f"{SMALL:,} rows, measured", f"{clock.seconds:.1f} s"),
+            (f"{SMALL:,} rows, measured (median of 3)", f"{typical:.1f} s"),
             (f"{loaded.data.rows:,} rows, scaled from it", f"{whole:.0f} s"),
             ("times faster are we (at least 5)", f"{whole / loaded.seconds:.1f}"),
         ],

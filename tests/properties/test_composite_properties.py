@@ -105,6 +105,7 @@ def test_contributions_and_means(c: comp.Composite) -> None:
     assert np.array_equal(scaled, comp.ranks(replace(c, basis="share"))), "only proportions of the weights matter to a share"
 
 
+@pytest.mark.slow
 @given(c=composites())
 @settings(max_examples=150, deadline=None)
 def test_flips_keep_the_sum_and_close_the_gap(c: comp.Composite) -> None:
