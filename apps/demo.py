@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import criteria
-from flows.steps.commitments import commitments_json, states
+from flows.steps.commitments import commitments_json
 from flows.steps.explain import explain
 from flows.steps.files import FileResult, Request, candidates
 from flows.steps.home import ZONE, Home
@@ -38,12 +38,13 @@ def demo(home: Home, seed: int, year: int, advance: Advance) -> dict[str, Any]:
         hold_inputs(tx)
         scored = score_question(home, tx, asked)
         commune = home.commune(COMMUNE, asked.last_day)
-        targets = states(home, tx, asked, commune, scored=scored)
         document = score_json(scored)
         run = publish(home, tx, scored, document, origin="demo")
         found = cross_checks(home, tx, asked.as_of)
         others = _other_sets(home, tx, asked, commune)
     from flows.steps.reports import write_reports
+
+    promised = commitments_json(home, asked, scored=scored)["notices"]
 
     written = {"Tệp xuất giả lập": str(home.inbox), "Sự thật để đối chiếu": str(home.root / f"truth-{year}-{seed}.json")}
     return {
@@ -51,14 +52,14 @@ def demo(home: Home, seed: int, year: int, advance: Advance) -> dict[str, Any]:
         "year": year,
         "score": document,
         "explain": explain(home, asked, COMMUNE),
-        "targets": targets,
+        "targets": [row for register in promised if register["unit_id"] == commune.unit_id for row in register["commitments"]],
         "other_sets": others,
         "quality": _quality(files),
         "rejected": [file.to_json() for file in files if file.status == "rejected"],
         "files": len(files),
         "findings": found,
         "run": run,
-        "written": written | write_reports(home, document, commitments_json(home, asked)["notices"]),
+        "written": written | write_reports(home, document, promised),
     }
 
 

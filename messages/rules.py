@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from criteria.loader import load_definitions, load_measures
-from criteria.model import Criterion, Rule, TargetValue
+from criteria.model import Rule, TargetValue
 from messages import fmt
 
 _OPERATORS: Final = {">=": "từ", ">": "trên", "<=": "đến", "<": "dưới", "==": "bằng"}
@@ -74,7 +74,22 @@ def definition_label(name: str) -> str:
     return f"{known.label} ({name})" if known else name
 
 
-def rule_words(rule: Rule, max_points: float, criterion: Criterion, targets: Mapping[str, TargetValue] | None = None) -> str:
+class Judged(Protocol):
+    """What the words need of a criterion, whether it is one of a set, one of a day, or a leaf of a trace."""
+
+    @property
+    def declared(self) -> str | None: ...
+    @property
+    def measure(self) -> str | None: ...
+    @property
+    def inputs(self) -> Mapping[str, str]: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def levels(self) -> Sequence[str]: ...
+
+
+def rule_words(rule: Rule, max_points: float, criterion: Judged, targets: Mapping[str, TargetValue] | None = None) -> str:
     """The rule in words. `targets`: name → value, for the thresholds that a target gives. An unknown family is shown as it is."""
     share = criterion.declared == "share" or (bool(criterion.measure) and criterion.unit == "share")
     said = _Said(rule.params, max_points, share, criterion.unit, criterion.levels, targets or {}, criterion.inputs)

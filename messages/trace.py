@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from criteria.loader import load_measures
-from criteria.model import Criterion, Rule
+from criteria.model import Rule
 from messages import fmt
 from messages.reasons import GRADE_STATUS_LABELS, PROVENANCE_LABELS, STATUS_LABELS
 from messages.rules import rule_words as words_of
@@ -44,7 +44,7 @@ def rule_words(leaf: Node) -> str:
         unit="share" if given["kind"] == "measure" and given["denominator"] is not None else given["label"],
         levels=given["levels"],
     )
-    return words_of(Rule(rule["family"], rule["params"]), rule["max_points"], cast(Criterion, shape))
+    return words_of(Rule(rule["family"], rule["params"]), rule["max_points"], shape)
 
 
 def headline(leaf: Node) -> str:

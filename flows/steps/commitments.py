@@ -35,13 +35,18 @@ def states(
     return [row for found in binding for row in desk.rows(found, unit)]
 
 
-def commitments_json(home: Home, asked: Question, commune: str | None = None, notice: str | None = None) -> dict[str, Any]:
-    """Return the document of `cchc commitments`: the registers that bind a commune (all communes: None). Raises: UserError."""
+def commitments_json(
+    home: Home, asked: Question, commune: str | None = None, notice: str | None = None, *, scored: Scored | None = None
+) -> dict[str, Any]:
+    """Return the document of `cchc commitments`: the registers that bind a commune (all communes: None). Raises: UserError.
+
+    scored: the same question already scored by the default set, if at hand.
+    """
     unit = home.commune(commune, asked.unit_day) if commune else None
     found = notices_of(home, asked.year, notice)
     registers = []
     with home.database.begin() as tx:
-        desk = _Desk(home, tx, asked)
+        desk = _Desk(home, tx, asked, [scored] if scored else [])
         for each in found:
             for bound in [u for u in _bound(home, each, asked.unit_day) if unit in (None, u)]:
                 registers.append(_register(each, bound, desk.rows(each, bound)))

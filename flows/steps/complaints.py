@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, time
 from typing import TYPE_CHECKING
 
@@ -43,13 +43,17 @@ def complaints_of(tx: Transaction, asked: Question) -> tuple[pd.DataFrame, pd.Da
     return complained, pd.DataFrame(named, columns=["unit_code", "official"])
 
 
-def complained_codes(tx: Transaction, asked: Question, unit_code: str) -> list[str]:
-    """Return a unit's dossiers that somebody complained of by the day asked about, as `unit|code`."""
+def complained_codes(tx: Transaction, asked: Question, unit_codes: Collection[str]) -> list[str]:
+    """Return the units' dossiers that somebody complained of by the day asked about, as `unit|code`."""
     from warehouse import queries
 
     forms = queries.complaints(tx, last_day=asked.last_day, known_at=asked.known_at)
     return sorted(
-        {f"{unit_code}|{form['dossier_code']}" for form in forms if form["dossier_code"] and form["unit_code"] == unit_code}
+        {
+            f"{form['unit_code']}|{form['dossier_code']}"
+            for form in forms
+            if form["dossier_code"] and form["unit_code"] in unit_codes
+        }
     )
 
 

@@ -37,7 +37,8 @@ def explain(
         chosen = [line for line in lines if criterion in (None, line["code"])]
         losing = [line for line in chosen if line["lost"] == line["lost"] and (line["lost"] > 0 or criterion)]
         behind = _behind(tx, scored, subject, losing)
-        items = [_item(tx, scored, subject, line, behind.get(line["measure"], [])) for line in losing]
+        declared = _declarations(tx, scored, subject.unit.unit_id)
+        items = [_item(scored, line, behind.get(line["measure"], []), declared.get(line["code"])) for line in losing]
         complaints = _complaints(tx, scored, subject)
         tree = traced(scored, subject.subject_id)
     items.sort(key=lambda item: -(item["lost"] or 0))
@@ -179,7 +180,7 @@ def _reason(line: dict[str, Any]) -> str | None:
     return reason_text(line["reason"], line["reason_params"] or {}) if line["reason"] else None
 
 
-def _item(tx: Any, scored: Scored, subject: Subject, line: dict[str, Any], behind: list[dict[str, Any]]) -> dict[str, Any]:
+def _item(scored: Scored, line: dict[str, Any], behind: list[dict[str, Any]], declared: dict[str, Any] | None) -> dict[str, Any]:
     """Return one criterion's lost points; every dossier behind them carries its exact share of a hundredth's rounding."""
     from messages import recover_text
     from scoring.intervals import judged
@@ -205,7 +206,7 @@ def _item(tx: Any, scored: Scored, subject: Subject, line: dict[str, Any], behin
              "file_received_at": stamp(row["file_received_at"]), "file_received_by": row["file_received_by"]}
             for row, share in zip(behind, shares, strict=True)
         ],
-        "declared": _declared(tx, scored, subject.unit.unit_id, line["code"]) if not line["measure"] else None,
+        "declared": declared if not line["measure"] else None,
     }  # fmt: skip
 
 
@@ -225,31 +226,32 @@ def _behind(tx: Any, scored: Scored, subject: Subject, losing: list[dict[str, An
     spans = spans_of(scored.view, subject.unit, asked.first_day, asked.last_day, whole=subject.officer is None)
     complained: list[str] = []
     if "attitude_points_rate" in wanted:
-        complained = [code for span in spans for code in complained_codes(tx, asked, span["unit_code"])]
+        complained = complained_codes(tx, asked, {span["unit_code"] for span in spans})
     return marts.evidence(
         tx, wanted, spans=spans, definition=asked.definition, as_of=asked.as_of, known_at=asked.known_at,
         officer=subject.officer, complained=complained,
     )  # fmt: skip
 
 
-def _declared(tx: Any, scored: Scored, unit_id: str, code: str) -> dict[str, Any] | None:
-    """Return the declaration behind a criterion, with its evidence and the file and row it stands in."""
-    found = scored.declarations
-    found = found[(found["commune"] == unit_id) & (found["criterion_code"] == code)]
-    if found.empty:
-        return None
-    row = found.iloc[0]
-    file = tx.one(
+def _declarations(tx: Any, scored: Scored, unit_id: str) -> dict[str, dict[str, Any]]:
+    """Return the unit's declarations by criterion, each with its evidence and the file and row it stands in."""
+    own = scored.declarations
+    rows = own[own["commune"] == unit_id].to_dict("records")
+    files = tx.rows(
         """
-        select l.sha256, a.display_name
+        select distinct on (l.load_id) l.load_id, l.sha256, a.display_name
         from loads as l
         left join arrivals as a on a.sha256 = l.sha256
-        where l.load_id = %(load)s
-        order by a.arrival_id
-        limit 1
+        where l.load_id = any(%(loads)s)
+        order by l.load_id, a.arrival_id
         """,
-        {"load": int(row["load_id"])},
+        {"loads": sorted({int(row["load_id"]) for row in rows})},
     )
+    by_load = {file["load_id"]: file for file in files}
+    return {row["criterion_code"]: _declared(row, by_load.get(int(row["load_id"]))) for row in rows}
+
+
+def _declared(row: dict[str, Any], file: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "value": plain(row["value"]), "points": plain(row["points"]), "state": _known(row["state"]),
         "evidence": _known(row["evidence"]),

@@ -9,17 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import criteria
 from criteria.loader import ROOT
 from flows.steps.home import ZONE, Home, UserError, now
-from flows.steps.rules import rules_of
+from flows.steps.rules import in_force, rules_of
 from warehouse import place
 
 if TYPE_CHECKING:
     from criteria.diff import Change
-    from criteria.model import CriteriaSet, Criterion, ResolvedSet, TargetValue
+    from criteria.model import Criterion, ResolvedSet, TargetValue
 
 BUILT_IN, INSTALLATION = "built-in", "installation"
 TEMPLATE: Final = ROOT / "template"
@@ -54,7 +54,7 @@ def _listed(home: Home, name: str, folder: Path, day: date) -> dict[str, Any]:
     row: dict[str, Any] = {"name": name, "origin": _origin(folder), "folder": str(folder), "error": None}
     try:
         rules = rules_of(home, name)
-        now_in_force = _resolved(rules, day)
+        now_in_force = in_force(rules, day)
     except UserError as error:
         return row | {"error": str(error)}
     used = {t.name: t for c in now_in_force.criteria for t in c.targets.values()}
@@ -70,14 +70,6 @@ def _origin(folder: Path) -> str:
     return BUILT_IN if folder.is_relative_to(ROOT) else INSTALLATION
 
 
-def _resolved(rules: CriteriaSet, day: date) -> ResolvedSet:
-    try:
-        return rules.at(day)
-    except criteria.NotInForceError as error:
-        message = f"{error.args[0]}. Bổ sung chỉ tiêu trong targets.yaml của bộ «{rules.name}» hoặc hỏi ngày khác."
-        raise UserError("not_in_force", message) from error
-
-
 def shown(home: Home, name: str, on: str | None = None, code: str | None = None) -> dict[str, Any]:
     """Return a set as of a day: sections with criteria in words, targets, bands, appraiser, definitions, sample.
 
@@ -85,7 +77,7 @@ def shown(home: Home, name: str, on: str | None = None, code: str | None = None)
     """
     day = parse_day(on)
     rules = rules_of(home, name)
-    at = _resolved(rules, day)
+    at = in_force(rules, day)
     if code is not None and code not in {c.code for c in rules.criteria}:
         known = ", ".join(c.code for c in rules.criteria)
         raise UserError("unknown_criterion", f"Bộ «{rules.name}» không có tiêu chí «{code}»; các mã đã có: {known}.")
@@ -272,9 +264,7 @@ def _rule_texts(change: Change, a: ResolvedSet, b: ResolvedSet) -> dict[str, str
         return {}
     sides = {"before_text": a.criterion(change.code), "after_text": b.criterion(change.code)}
     return {
-        name: rule_words(c.rule, c.max_points, cast("Criterion", c), c.targets)
-        for name, c in sides.items()
-        if c.rule and c.max_points is not None
+        name: rule_words(c.rule, c.max_points, c, c.targets) for name, c in sides.items() if c.rule and c.max_points is not None
     }
 
 
@@ -287,7 +277,7 @@ def _side(home: Home, text: str, on: str | None) -> ResolvedSet:
         rules = criteria.load_folder(folder)
     except criteria.CriteriaError as error:
         raise UserError("bad_criteria", f"{error}. Chạy «cchc criteria lint {name}» để xem từng chỗ sai.") from error
-    return _resolved(rules, parse_day(day or None))
+    return in_force(rules, parse_day(day or None))
 
 
 def _side_json(text: str, side: ResolvedSet) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from flows.steps.ingest import gate_of, ingest_files
 from flows.steps.measure import Question, question
 from flows.steps.reports import write_reports
 from flows.steps.runs import definitions_content, hold_inputs, publish
-from flows.steps.score import digest_of, score_json, score_question
+from flows.steps.score import Scored, digest_of, score_json, score_question
 
 Advance = Callable[[str, int, int], None]
 
@@ -41,8 +41,8 @@ def nightly(home: Home, as_of: datetime | None = None, year: int | None = None, 
         new = [file for file in files if file.status != "duplicate"]
         if last is not None and last["state_digest"] == state and not any(f.status == "loaded" for f in new):
             return _nothing_new(home, moment, started, state, last, files)
-        document = _publish(home, asked)
-        document["commitments"] = promised(home, asked)
+        document, scored = _publish(home, asked)
+        document["commitments"] = promised(home, asked, scored)
         document["written"] = write_reports(home, document["score"], document["commitments"]["notices"])
         summary = {"run": document["run"], "files": len(new), "findings": len(document["findings"])}
         _record(home, moment, started, state, "done", summary)
@@ -106,7 +106,7 @@ def state_digest(home: Home, tx: Any, year: int, moment: datetime) -> str:
     return digest_of([newest, year, day, rules, home.calendar.version, home.register.version, code_version()])
 
 
-def _publish(home: Home, asked: Any) -> dict[str, Any]:
+def _publish(home: Home, asked: Question) -> tuple[dict[str, Any], Scored]:
     """Score, publish with the recipe, and look across the files."""
     from flows.steps.checks import cross_checks
 
@@ -118,10 +118,10 @@ def _publish(home: Home, asked: Any) -> dict[str, Any]:
         run = publish(home, tx, scored, document)
         found = cross_checks(home, tx, asked.as_of)
     reached("published")
-    return {"score": document, "run": run, "findings": found}
+    return {"score": document, "run": run, "findings": found}, scored
 
 
-def promised(home: Home, asked: Question) -> dict[str, Any]:
+def promised(home: Home, asked: Question, scored: Scored) -> dict[str, Any]:
     """Return where communes stand on the notices of the year (see `commitments_json`); error: why a notice cannot be used.
 
     The score is published already: a mistake in a notice must not cost the night its reports.
@@ -129,7 +129,7 @@ def promised(home: Home, asked: Question) -> dict[str, Any]:
     from flows.steps.commitments import commitments_json
 
     try:
-        return {"notices": commitments_json(home, asked)["notices"], "error": None}
+        return {"notices": commitments_json(home, asked, scored=scored)["notices"], "error": None}
     except UserError as error:
         return {"notices": [], "error": str(error)}
 

@@ -30,10 +30,16 @@ def rules_of(home: Home, name: str | None = None) -> CriteriaSet:
 
 def rules_on(home: Home, name: str | None, day: date) -> ResolvedSet:
     """Return a criteria set as in force on a day. Raises: UserError."""
+    return in_force(rules_of(home, name), day)
+
+
+def in_force(rules: CriteriaSet, day: date) -> ResolvedSet:
+    """Return what a set says on a day. Raises: UserError (a target that says nothing for it)."""
     try:
-        return rules_of(home, name).at(day)
+        return rules.at(day)
     except criteria.NotInForceError as error:
-        raise UserError("not_in_force", f"{error.args[0]}. Bổ sung chỉ tiêu trong targets.yaml hoặc đổi --as-of.") from error
+        message = f"{error.args[0]}. Bổ sung chỉ tiêu trong targets.yaml của bộ «{rules.name}» hoặc hỏi ngày khác."
+        raise UserError("not_in_force", message) from error
 
 
 def overdue_definition(home: Home, name: str | None, given: str | None) -> str | None:

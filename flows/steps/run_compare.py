@@ -82,7 +82,7 @@ def _aspect(past: Past, factor: str) -> Any:
         kept = ("known_at", "definition", "units_on")
         return {field.name: getattr(asked, field.name) for field in fields(asked) if field.name not in kept}
     if factor == "units":
-        return past.units, getattr(asked, "units_on", None)
+        return past.units, asked.units_on
     if factor == "criteria":
         return past.rules.hash, _own_day(past)
     if factor == "appraisal":
@@ -96,9 +96,10 @@ def _mixed(a: Past, b: Past, chosen: Coalition) -> Past:
     def side(factor: str) -> Past:
         return b if factor in chosen else a
 
-    asked = replace(side("time").asked, known_at=side("facts").asked.known_at, definition=side("definition").asked.definition)
-    if hasattr(asked, "units_on"):
-        asked = replace(asked, units_on=side("units").asked.units_on)
+    asked = replace(
+        side("time").asked, known_at=side("facts").asked.known_at, definition=side("definition").asked.definition,
+        units_on=side("units").asked.units_on,
+    )  # fmt: skip
     day, hand = _own_day(side("criteria")), side("appraisal").hand or _NO_HAND
     return Past(
         asked=asked, rules=side("criteria").rules, loads=side("facts").loads, calendar=side("calendar").calendar,

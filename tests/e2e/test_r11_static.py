@@ -6,6 +6,10 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow  # a whole file of seconds: left to `make test`
+
 ROOT = Path(__file__).resolve().parents[2]
 #: file → functions that put a statement together. What they put in is a table, column, role or counter of our own
 #: (names in code, not data), or the text of one of our SQL files. A new one is added after a second pair of eyes.

@@ -16,6 +16,8 @@ from warehouse import audit
 if TYPE_CHECKING:
     from flows.steps.home import Home
 
+pytestmark = pytest.mark.slow  # a whole file of seconds: left to `make test`
+
 ENTRIES = 60
 START = datetime(2024, 1, 10, 8, tzinfo=UTC)
 Rows = list[dict[str, Any]]

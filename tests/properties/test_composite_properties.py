@@ -18,6 +18,8 @@ from scoring.engine import score
 from tests.scoring import random_sets
 from tests.scoring.frames import declarations, measures
 
+pytestmark = pytest.mark.slow  # a whole file of seconds: left to `make test`
+
 SHARE = st.floats(0, 1, allow_nan=False)
 COUNT = st.integers(0, 50).map(float)
 POINTS = st.integers(1, 2000).map(lambda h: h / 100)
@@ -105,7 +107,6 @@ def test_contributions_and_means(c: comp.Composite) -> None:
     assert np.array_equal(scaled, comp.ranks(replace(c, basis="share"))), "only proportions of the weights matter to a share"
 
 
-@pytest.mark.slow
 @given(c=composites())
 @settings(max_examples=150, deadline=None)
 def test_flips_keep_the_sum_and_close_the_gap(c: comp.Composite) -> None:

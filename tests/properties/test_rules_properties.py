@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from criteria.model import Band
 from scoring import core, recover, rounding, rules
 
+pytestmark = pytest.mark.slow  # a whole file of seconds: left to `make test`
+
 SHARE = st.floats(0, 1.5, allow_nan=False)
 COUNT = st.integers(0, 50).map(float)
 LEVEL = st.integers(0, 3).map(float)

@@ -21,6 +21,8 @@ from sources.tabular.reject import Rejected
 from tests.broken.files import make
 from tests.sources import samples as s
 
+pytestmark = pytest.mark.slow  # a whole file of seconds: left to `make test`
+
 CASES = make.all_cases()
 
 

@@ -27,6 +27,8 @@ from synthetic.sheets import vietnamese_1258
 from synthetic.world import World, generate_province
 from synthetic.writers import ExportSet, write_demo
 
+pytestmark = pytest.mark.slow  # a whole file of seconds: left to `make test`
+
 
 def _grid(path: Path, export: Export) -> list[list[str]]:
     """All cells as text, by a reader that shares nothing with the writers."""

@@ -11,6 +11,8 @@ from sources.calendar import WorkCalendar
 from synthetic.truth import complains, expected_counts, overdue, service_counts
 from synthetic.world import World
 
+pytestmark = pytest.mark.slow  # a whole file of seconds: left to `make test`
+
 START, END = dt.datetime(2023, 1, 1), dt.datetime(2023, 6, 30, 17, 0)
 PROCEDURES = pd.DataFrame({"procedure_code": ["1.900001"], "max_working_days": [3]})
 

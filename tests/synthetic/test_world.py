@@ -21,6 +21,8 @@ from synthetic.profiles import Settings
 from synthetic.registers import DECLARED
 from synthetic.world import World, generate_district, generate_province, invented_communes
 
+pytestmark = pytest.mark.slow  # a whole file of seconds: left to `make test`
+
 REAL_SURNAMES = """Nguyễn Trần Lê Phạm Hoàng Huỳnh Phan Vũ Võ Đặng Bùi Đỗ Hồ Ngô Dương Lý Đoàn Trịnh Đinh Mai Tô Hà Cao
 Lương Trương Lâm Thái Châu Tạ Phùng Quách Vương Chu Triệu Kiều Mạc Cù Lưu Đào Tăng Thạch""".split()
 REAL_GIVEN = """Anh Bình Châu Dung Dũng Đức Giang Hà Hải Hạnh Hiền Hiếu Hoa Hòa Hùng Hương Khánh Lan Linh Long Mai Minh Nam
