@@ -11,6 +11,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from functools import lru_cache
 
 from tests.sources import samples as s
 
@@ -291,6 +292,12 @@ def _all_hidden() -> bytes:
     return s.edit_zip(base, {"xl/workbook.xml": book.replace(b"<sheet ", b'<sheet state="hidden" ')})
 
 
+@lru_cache(maxsize=1)
+def all_bombs() -> tuple[Case, ...]:
+    """Return the bombs, packed once: two hundred megabytes of zeros take their time."""
+    return tuple(bombs())
+
+
 def all_cases() -> list[Case]:
     """Return every bad file."""
-    return [case for make in (truncated, flipped, foreign, bombs, dangerous, awkward) for case in make()]
+    return [case for cases in (truncated(), flipped(), foreign(), all_bombs(), dangerous(), awkward()) for case in cases]
