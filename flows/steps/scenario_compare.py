@@ -133,18 +133,17 @@ def _totals(rows: list[dict[str, Any]]) -> Any:
 def _by_criterion(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return what changed by criterion: its maximum, and how many communes got other points. Others are left out."""
     lines: dict[str, dict[str, Any]] = {}
-    points: dict[tuple[str, str], list[Any]] = {}
+    points: dict[str, dict[str, list[Any]]] = {}
     for side, rows in enumerate((before, after)):
         for row in rows:
             for line in row["criteria"]:
                 entry = lines.setdefault(line["code"], {"code": line["code"], "label": line["label"], "max": [None, None]})
                 if line["kind"] == "base":
                     entry["max"][side] = line["max_points"]
-                points.setdefault((line["code"], _key(row)), [None, None])[side] = line["points"]
+                points.setdefault(line["code"], {}).setdefault(_key(row), [None, None])[side] = line["points"]
     out = []
     for code, entry in lines.items():
-        pairs = [pair for (of, _), pair in points.items() if of == code]
-        moved = [pair for pair in pairs if pair[0] != pair[1]]
+        moved = [pair for pair in points[code].values() if pair[0] != pair[1]]
         if not moved and entry["max"][0] == entry["max"][1]:
             continue
         change = sum(round(((b or 0) - (a or 0)) * 100) for a, b in moved) / 100
