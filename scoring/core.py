@@ -5,7 +5,7 @@ The published score calls these on one number per commune; a forecast calls the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +19,7 @@ NO_GRADE = -1
 NO_RANK = 0
 
 
-def criterion_award(criterion: ResolvedCriterion, value: ArrayLike | dict[str, ArrayLike]) -> Award:
+def criterion_award(criterion: ResolvedCriterion, value: ArrayLike | Mapping[str, ArrayLike]) -> Award:
     """What the value is worth under the criterion's own rule. Units: unrounded points, any shape.
 
     Raises ValueError when the criterion is not yet in force.
@@ -69,20 +69,25 @@ def competition_rank(units: ArrayLike, groups: ArrayLike | None = None, axis: in
     `groups`: a number for each place along the axis; ranks are then counted among those with the same number.
     """
     u = np.moveaxis(np.asarray(units, dtype=np.int64), axis, -1)
-    lowered = -np.where(u == rounding.NO_UNITS, -(2**62), u)
-    group = np.zeros(u.shape[-1], dtype=np.int64) if groups is None else np.asarray(groups, dtype=np.int64)
+    lowered = np.where(u == rounding.NO_UNITS, 2**62, -u)
     if groups is None:
-        order = np.argsort(lowered, axis=-1, kind="stable")
+        order = np.argsort(lowered, axis=-1)
     else:
+        group = np.asarray(groups, dtype=np.int64)
         order = np.lexsort((lowered, np.broadcast_to(group, u.shape)), axis=-1)
-    ordered, grouped = np.take_along_axis(u, order, axis=-1), group[order]
-    place = np.broadcast_to(np.arange(1, u.shape[-1] + 1), u.shape)
-    first = np.ones(u.shape, dtype=np.bool_)
-    first[..., 1:] = grouped[..., 1:] != grouped[..., :-1]
-    new = first.copy()
-    new[..., 1:] |= ordered[..., 1:] != ordered[..., :-1]
-    start = np.maximum.accumulate(np.where(first, place, 0), axis=-1)
-    rank_in_order = np.maximum.accumulate(np.where(new, place, 0), axis=-1) - start + 1
+    ordered = np.take_along_axis(u, order, axis=-1)
+    place = np.arange(1, u.shape[-1] + 1)
+    rank_in_order = np.ones(u.shape, dtype=np.int64)
+    new = ordered[..., 1:] != ordered[..., :-1]
+    if groups is None:
+        np.multiply(new, place[1:], out=rank_in_order[..., 1:])
+        np.maximum.accumulate(rank_in_order, axis=-1, out=rank_in_order)
+    else:
+        first, grouped = np.ones(u.shape, dtype=np.bool_), group[order]
+        first[..., 1:] = grouped[..., 1:] != grouped[..., :-1]
+        new = np.concatenate([first[..., :1], new | first[..., 1:]], axis=-1)
+        start = np.maximum.accumulate(np.where(first, place, 0), axis=-1)
+        rank_in_order = np.maximum.accumulate(np.where(new, place, 0), axis=-1) - start + 1
     rank = np.empty(u.shape, dtype=np.int64)
     np.put_along_axis(rank, order, rank_in_order, axis=-1)
     return np.moveaxis(np.where(u == rounding.NO_UNITS, NO_RANK, rank), -1, axis)

@@ -8,7 +8,7 @@ A criterion without data has a status and no points; it leaves max_scored. Missi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
@@ -18,17 +18,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from criteria.model import ResolvedCriterion, ResolvedSet
-from scoring import core, reasons
-from scoring.inputs import STATES, Arrays, DeclarationArrays, MeasureArrays, arrays_of
+from scoring import reasons
+from scoring.inputs import STATES, Arrays, MeasureArrays, arrays_of
 from scoring.overrides import by_criterion
 from scoring.rounding import NO_UNITS, from_units, to_units
 from scoring.rules import NONE, OVERRIDDEN, branch_name
 from scoring.totals import totals_frame
+from scoring.worth import Declaration, Worth, worth
 
 STATUSES: Final = ("scored", "not_applicable", "no_data", "not_yet_in_force", "needs_review")
 SCORED, NOT_APPLICABLE, NO_DATA, NOT_YET, REVIEW = range(5)
 _NO_REASON: Final = -1
-_LARGEST: Final = 1e6  # a declared count or number of days beyond it is a slip
+#: The status of a denominator of zero, as the criterion says; elsewhere there is no data.
+_EMPTY: Final = {"not_applicable": NOT_APPLICABLE, "full": SCORED, "zero": SCORED}
 _DECLARED, _NOT_APPLICABLE_STATE = STATES.index("declared"), STATES.index("not_applicable")
 
 
@@ -91,19 +93,10 @@ def score_arrays(
     overrides: pd.DataFrame | None = None, unranked: Collection[str] = (), lines: bool = True,
 ) -> Scores:  # fmt: skip
     """As `score`, from arrays that hold every input of the set. `lines=False` leaves `criteria` without rows."""
-    by_measure, by_code = given
     appraised = by_criterion(overrides, criteria_at.criteria, names)
     columns = []
     for criterion in criteria_at.criteria:
-        if criterion.rule is None:
-            column = _blank(len(names), NOT_YET, reasons.NOT_YET_IN_FORCE)
-        elif criterion.inputs:
-            inputs = {k: by_measure[m] for k, m in criterion.inputs.items()}
-            column = _compound(criterion, inputs, by_code.get(criterion.code), criteria_at.decimals)
-        elif criterion.declared:
-            column = _declared(criterion, by_code[criterion.code], criteria_at.decimals)
-        else:
-            column = _measured(criterion, by_measure[str(criterion.measure)], criteria_at.decimals)
+        column = _column(criterion, given, len(names), criteria_at.decimals)
         if criterion.code in appraised:
             _override(column, appraised[criterion.code], criteria_at.decimals)
         _settle_loss(criterion, column, criteria_at.decimals)
@@ -137,120 +130,61 @@ def _blank(n: int, status: int, reason: str) -> _Column:
     )
 
 
+def _column(criterion: ResolvedCriterion, given: Arrays, n: int, decimals: int) -> _Column:
+    """One criterion over n communes: its points (scoring.worth), and the status and reason that go with them."""
+    if criterion.rule is None:
+        return _blank(n, NOT_YET, reasons.NOT_YET_IN_FORCE)
+    nothing = reasons.NOT_DECLARED if criterion.declared and not criterion.inputs else reasons.NO_MEASURE
+    column, found = _missing(criterion, n, nothing), worth(criterion, *given)
+    column.raw, column.units = found.raw.copy(), to_units(found.raw, decimals)
+    column.branch, column.value = found.award.branch, found.value
+    _tell_inputs(criterion, column, found, given[0])
+    at = found.declaration
+    if criterion.inputs and at is not None:
+        column.reason[~at.has_value] = _missing(criterion, 1, reasons.NOT_DECLARED).reason[0]
+        column.value = np.where(at.has_value & ~at.fits, at.value, found.value)
+    elif at is not None:
+        column.value = np.where(at.has_value, at.value, np.nan)
+    known = ~np.isnan(found.award.points)
+    column.status[known], column.reason[known] = SCORED, _NO_REASON
+    if found.empty is not None:
+        column.reason[found.empty] = _code(reasons.ZERO_DENOMINATOR)
+        column.status[found.empty] = _EMPTY.get(criterion.zero_denominator, NO_DATA)
+    if at is not None:
+        _settle_declaration(column, at, given[1][criterion.code].state)
+    return column
+
+
 def _missing(criterion: ResolvedCriterion, n: int, reason: str) -> _Column:
     status = NOT_APPLICABLE if criterion.no_data == "not_applicable" else NO_DATA
     return _blank(n, status, reasons.NOTHING_REPORTED if status == NOT_APPLICABLE else reason)
 
 
-def _fill(column: _Column, criterion: ResolvedCriterion, value: Any, known: Any, decimals: int) -> None:
-    """Applies the criterion's rule where the value is known."""
-    result = core.criterion_award(criterion, value)
-    known = known & ~np.isnan(result.points)
-    column.raw[known] = result.points[known]
-    column.units[known] = to_units(result.points, decimals)[known]
-    column.branch[known] = result.branch[known]
-    column.status[known] = SCORED
-    column.reason[known] = _NO_REASON
-
-
-def _measured(criterion: ResolvedCriterion, data: MeasureArrays, decimals: int) -> _Column:
-    column = _missing(criterion, len(data.present), reasons.NO_MEASURE)
-    n, d = data.numerator, data.denominator
-    share = criterion.out_of is not None or criterion.measure_info is None or criterion.measure_info.unit == "share"
-    if criterion.out_of is not None:
-        d = np.where(data.present & np.isnan(d), criterion.out_of, d)
-    column.numerator, column.denominator, column.unknown = n, d, data.unknown
-    if share:
-        known = data.present & ~np.isnan(n) & (d > 0)
-        column.value = np.where(known, n / np.where(known, d, 1.0), np.nan)
-    else:
-        known = data.present & ~np.isnan(n)
-        column.value = np.where(known, n, np.nan)
-    _fill(column, criterion, column.value, known, decimals)
-    if share:
-        empty = data.present & (d == 0) & (data.unknown == 0)
-        _settle_empty(criterion, column, empty, decimals)
-    return column
-
-
-def _settle_empty(criterion: ResolvedCriterion, column: _Column, empty: NDArray[np.bool_], decimals: int) -> None:
-    """A denominator of zero, as the criterion says: no_data, not_applicable, full or zero points."""
-    column.reason[empty] = _code(reasons.ZERO_DENOMINATOR)
-    if criterion.zero_denominator == "not_applicable":
-        column.status[empty] = NOT_APPLICABLE
-    elif criterion.zero_denominator in ("full", "zero"):
-        points = criterion.max_points if criterion.zero_denominator == "full" else 0.0
-        column.raw[empty] = points or 0.0
-        column.units[empty] = int(to_units(points or 0.0, decimals))
-        column.status[empty] = SCORED
-    else:
-        column.status[empty] = NO_DATA
-
-
-def _compound(
-    criterion: ResolvedCriterion, inputs: dict[str, MeasureArrays], declaration: DeclarationArrays | None, decimals: int
-) -> _Column:
-    """Several measures, and where the criterion is declared as well, its declared value as the input `declared`."""
-    first = next(iter(inputs.values()))
-    column = _missing(criterion, len(first.present), reasons.NO_MEASURE)
-    column.numerator, column.denominator = first.numerator, first.denominator
-    values = {}
-    for name, data in inputs.items():
-        rate = ~np.isnan(data.denominator)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values[name] = np.where(rate, data.numerator / data.denominator, data.numerator)
-        values[name] = np.where(data.present & np.isfinite(values[name]), values[name], np.nan)
+def _tell_inputs(criterion: ResolvedCriterion, column: _Column, found: Worth, measures: Mapping[str, MeasureArrays]) -> None:
+    """Numerator, denominator and unknown rows: those of the measure, or of a compound rule's first input and of all inputs."""
+    named = criterion.inputs or ({"": criterion.measure} if criterion.measure else {})
+    inputs = {name: measures[measure] for name, measure in named.items()}
+    for first in list(inputs.values())[:1]:
+        column.numerator = first.numerator
+        column.denominator = first.denominator if found.denominator is None else found.denominator
+    for data in inputs.values():
         column.unknown = column.unknown + data.unknown
-    column.value = next(iter(values.values()))
-    column.parts = {name: (data, values[name]) for name, data in inputs.items()}
-    if declaration is None:
-        _fill(column, criterion, values, np.ones(len(first.present), dtype=np.bool_), decimals)
-        return column
-    has_value, fits = _usable(criterion, declaration)
-    values["declared"] = np.where(fits, declaration.value, np.nan)
-    nothing = np.full(len(fits), np.nan)
-    column.parts["declared"] = (MeasureArrays(nothing, nothing, np.zeros(len(fits)), has_value), values["declared"])
-    column.reason[~has_value] = _missing(criterion, 1, reasons.NOT_DECLARED).reason[0]
-    _fill(column, criterion, values, fits, decimals)
-    column.value = np.where(has_value & ~fits, declaration.value, column.value)
-    _settle_declaration(criterion, column, declaration, decimals)
-    return column
+    column.parts = {name: (inputs[name], found.values[name]) for name in criterion.inputs}
+    if criterion.inputs and found.declaration is not None:
+        nothing, at = np.full(len(column.status), np.nan), found.declaration
+        declared = MeasureArrays(nothing, nothing, np.zeros(len(nothing)), at.has_value)
+        column.parts["declared"] = (declared, found.values["declared"])
 
 
-def _declared(criterion: ResolvedCriterion, data: DeclarationArrays, decimals: int) -> _Column:
-    column = _missing(criterion, len(data.state), reasons.NOT_DECLARED)
-    has_value, fits = _usable(criterion, data)
-    column.value = np.where(has_value, data.value, np.nan)
-    _fill(column, criterion, np.where(fits, data.value, np.nan), fits, decimals)
-    _settle_declaration(criterion, column, data, decimals)
-    return column
-
-
-def _usable(criterion: ResolvedCriterion, data: DeclarationArrays) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Where a value is declared, and where it can be one of its kind."""
-    has_value = (data.state >= 0) & (data.state != _NOT_APPLICABLE_STATE) & ~np.isnan(data.value)
-    return has_value, has_value & _in_range(criterion, data.value)
-
-
-def _settle_declaration(criterion: ResolvedCriterion, column: _Column, data: DeclarationArrays, decimals: int) -> None:
+def _settle_declaration(column: _Column, at: Declaration, state: NDArray[np.int8]) -> None:
     """Points claimed without a value, values out of range, what nobody has appraised, what does not apply."""
-    has_value, fits = _usable(criterion, data)
-    given = (data.state >= 0) & (data.state != _NOT_APPLICABLE_STATE)
-    claimed = given & ~has_value & ~np.isnan(data.points)
-    top = criterion.max_points or 0.0
-    points = np.clip(data.points, 0.0, top)
-    if criterion.kind == "penalty":
-        points = -np.clip(np.abs(data.points), 0.0, top)
-    column.raw[claimed] = points[claimed]
-    column.units[claimed] = to_units(np.where(claimed, points, 0.0), decimals)[claimed]
-    column.status[claimed], column.reason[claimed] = SCORED, _NO_REASON
-    column.by_points = claimed
-
-    wrong = has_value & ~fits
+    column.status[at.claimed], column.reason[at.claimed] = SCORED, _NO_REASON
+    column.by_points = at.claimed
+    wrong = at.has_value & ~at.fits
     column.status[wrong], column.reason[wrong] = REVIEW, _code(reasons.OUT_OF_RANGE)
-    column.review = (column.units != NO_UNITS) & (data.state == _DECLARED)
+    column.review = (column.units != NO_UNITS) & (state == _DECLARED)
     column.status[column.review] = REVIEW
-    out = data.state == _NOT_APPLICABLE_STATE
+    out = state == _NOT_APPLICABLE_STATE
     column.status[out], column.reason[out] = NOT_APPLICABLE, _code(reasons.DECLARED_NOT_APPLICABLE)
 
 
@@ -261,19 +195,6 @@ def _override(column: _Column, points: NDArray[np.float64], decimals: int) -> No
     column.units[at] = to_units(points, decimals)[at]
     column.status[at], column.branch[at], column.reason[at] = SCORED, OVERRIDDEN, _NO_REASON
     column.by_points[at], column.review[at] = False, False
-
-
-def _in_range(criterion: ResolvedCriterion, value: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether a declared value can be what its kind says it is."""
-    least, most, whole = {
-        "share": (0.0, 1.0, False),
-        "yes_no": (0.0, 1.0, True),
-        "count": (0.0, _LARGEST, True),
-        "level": (0.0, float(max(0, len(criterion.levels) - 1)), True),
-        "days": (-_LARGEST, _LARGEST, True),
-    }[str(criterion.declared)]
-    fits: NDArray[np.bool_] = (value >= least) & (value <= most)
-    return fits & (value == np.floor(value)) if whole else fits
 
 
 def _settle_loss(criterion: ResolvedCriterion, column: _Column, decimals: int) -> None:

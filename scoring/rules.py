@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -32,10 +33,17 @@ STEP: Final = 10
 
 @dataclass(frozen=True)
 class Award:
-    """Points (unrounded, NaN when unknown) and the branch taken, both in the shape of the value."""
+    """Points (unrounded, NaN when unknown) and the branch taken, both in the shape of the value.
+
+    The branch is worked out when it is first asked for: thousands of draws need points only.
+    """
 
     points: Floats
-    branch: Branches
+    way: Callable[[], NDArray[Any]]
+
+    @cached_property
+    def branch(self) -> Branches:
+        return np.where(np.isnan(self.points), NONE, self.way()).astype(np.int16)
 
 
 def branch_name(branch: int) -> str:
@@ -45,17 +53,14 @@ def branch_name(branch: int) -> str:
     return {FULL: "full", PARTIAL: "partial", ZERO: "zero", OVERRIDDEN: "overridden"}.get(branch, "none")
 
 
-def _award(value: Floats, points: Floats, branch: NDArray[Any]) -> Award:
+def _award(value: Floats, points: Floats, way: Callable[[], NDArray[Any]]) -> Award:
     """Blanks what is unknown."""
     missing = np.isnan(value)
-    return Award(
-        np.where(missing, np.nan, points),
-        np.where(missing, NONE, branch).astype(np.int16),
-    )
+    return Award(np.where(missing, np.nan, points) if missing.any() else points, way)
 
 
 def _three(value: Floats, points: Floats, full: NDArray[np.bool_], zero: NDArray[np.bool_]) -> Award:
-    return _award(value, points, np.where(full, FULL, np.where(zero, ZERO, PARTIAL)))
+    return _award(value, points, lambda: np.where(full, FULL, np.where(zero, ZERO, PARTIAL)))
 
 
 def yes_no(value: ArrayLike, max_points: float, at_least: float = 1.0) -> Award:
@@ -166,9 +171,12 @@ def compound_steps(
 def _first_step(x: Floats, max_points: float, reached: Sequence[tuple[NDArray[np.bool_], float]], otherwise: float) -> Award:
     masks = [mask for mask, _ in reached]
     points = np.select(masks, [np.float64(p) for _, p in reached], np.float64(otherwise))
-    branch = np.select(masks, [np.int16(STEP + k) for k in range(len(reached))], np.int16(ZERO))
-    branch = np.where(points >= max_points, FULL, np.where(points <= 0.0, ZERO, branch))
-    return _award(x, points, branch)
+
+    def way() -> NDArray[Any]:
+        branch = np.select(masks, [np.int16(STEP + k) for k in range(len(reached))], np.int16(ZERO))
+        return np.where(points >= max_points, FULL, np.where(points <= 0.0, ZERO, branch))
+
+    return _award(x, points, way)
 
 
 def plan_completion(value: ArrayLike, max_points: float, full_at: float = 1.0, ratio_from: float = 0.8) -> Award:
