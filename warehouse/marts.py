@@ -25,10 +25,10 @@ _SUMS: Final = ",\n    ".join(f"sum(c.{name})::bigint as {name}" for name in COU
 _NAMES: Final = ", ".join(COUNTERS)
 MART: Final = "dossier_month_counts"
 #: An official's name as it counts: NFC, without white space around it; null when there is none.
-_OFFICER: Final = "nullif(btrim(normalize(j.officer)), '')"
+OFFICER_NAME: Final = "nullif(btrim(normalize(j.officer)), '')"
 #: Whose dossiers are counted together.
 UNIT: Final = "j.unit_code"
-OFFICIAL: Final = f"j.unit_code || '|' || {_OFFICER}"
+OFFICIAL: Final = f"j.unit_code || '|' || {OFFICER_NAME}"
 #: Beyond this share of changed dossiers a recount is cheaper than the difference.
 REBUILD_SHARE: Final = 0.1
 _CURRENT: Final = "select * from dossiers_facts where known_to = 'infinity'"
@@ -48,6 +48,11 @@ _TOUCHED_KEYS: Final = """
 _TOUCHED: Final = f"select f.* from dossiers_facts as f where f.key_hash in ({_TOUCHED_KEYS})"
 _AFTER: Final = _TOUCHED + " and f.known_to = 'infinity'"
 _BEFORE: Final = _TOUCHED + " and f.added_by <= %(applied)s and (f.known_to = 'infinity' or f.closed_by > %(applied)s)"
+
+
+def versions(known_at: datetime | None) -> str:
+    """Return the query of the versions in force: those of now, or those known at %(known_at)s."""
+    return _CURRENT if known_at is None else _KNOWN
 
 
 def judged(scope: str, condition: str = "true", known: bool | None = None) -> str:
@@ -121,8 +126,8 @@ def evidence(
     weights = ", ".join(f"case when {held} then {WEIGHTS.get(name, '1')} end" for name, held in conditions.items())
     behind = " or ".join(f"({held})" for held in conditions.values())
     if officer is not None:
-        behind = f"({behind}) and {_OFFICER} = %(officer)s"
-    scope = (_CURRENT if known_at is None else _KNOWN) + " and unit_code = any(%(units)s)"  # the unit is part of a dossier's key
+        behind = f"({behind}) and {OFFICER_NAME} = %(officer)s"
+    scope = versions(known_at) + " and unit_code = any(%(units)s)"  # the unit is part of a dossier's key
     text = sql_text("marts/dossier_evidence.sql").replace("{behind}", behind).replace("{weights}", weights)
     rows = tx.rows(
         judged(scope, "true", known_at is not None) + text,
@@ -149,7 +154,7 @@ def _procedures_load(tx: Transaction) -> int:
 
 def counted_from_facts(tx: Transaction, as_of: datetime, known_at: datetime | None) -> Any:
     """Return the counts (part, unit_code, month, counters) from all facts known at `known_at` (None: now)."""
-    scope = _CURRENT if known_at is None else _KNOWN
+    scope = versions(known_at)
     return tx.frame(body(scope), {"as_of": as_of, "known_at": known_at})
 
 
@@ -162,8 +167,8 @@ def officials(tx: Transaction, *, first_at: datetime, as_of: datetime, known_at:
 
     Grain: unit_code × officer (None: dossiers without an official). Columns: department (the latest), dossiers, finished.
     """
-    scope = _CURRENT if known_at is None else _KNOWN
-    statement = judged(scope, _OF_PERIOD) + sql_text("marts/officer_counts.sql").replace("{name_of_officer}", _OFFICER)
+    scope = versions(known_at)
+    statement = judged(scope, _OF_PERIOD) + sql_text("marts/officer_counts.sql").replace("{name_of_officer}", OFFICER_NAME)
     return tx.frame(statement, {"first_at": first_at, "as_of": as_of, "known_at": known_at})
 
 
@@ -173,7 +178,7 @@ def official_counts(tx: Transaction, *, first_at: datetime, as_of: datetime, kno
     Only what the months from `first_at` on need is complete.
     """
     condition = f"nullif(btrim(d.officer), '') is not null and ({_OF_PERIOD})"
-    scope = _CURRENT if known_at is None else _KNOWN
+    scope = versions(known_at)
     return tx.frame(body(scope, condition, OFFICIAL), {"first_at": first_at, "as_of": as_of, "known_at": known_at})
 
 
@@ -181,9 +186,9 @@ def complained_counts(
     tx: Transaction, keys: Sequence[int], *, first_at: datetime, as_of: datetime, known_at: datetime | None
 ) -> Any:
     """Return the early and the timely ones among the finished dossiers with these key hashes, by unit, official and month."""
-    scope = (_CURRENT if known_at is None else _KNOWN).replace(" where ", " where key_hash = any(%(keys)s) and ")
+    scope = versions(known_at).replace(" where ", " where key_hash = any(%(keys)s) and ")
     statement = judged(scope, "d.finished_at is not null") + sql_text("marts/complained_counts.sql").replace(
-        "{name_of_officer}", _OFFICER
+        "{name_of_officer}", OFFICER_NAME
     )
     return tx.frame(statement, {"keys": list(keys), "first_at": first_at, "as_of": as_of, "known_at": known_at})
 

@@ -70,11 +70,7 @@ def score_question(
     rules = rules or rules_on(home, set_name, asked.last_day)
     if rules.subject == "official":
         return _officials_scored(home, tx, asked, rules)
-    programme = next(
-        (c.measure_args["programme"] for c in rules.criteria if c.measure == "task_on_time" and c.measure_args),
-        None,
-    )
-    frame, view = measured(home, tx, asked, programme)
+    frame, view = measured(home, tx, asked, programme_of(rules))
     subjects = [Subject(unit.unit_id, unit) for unit in view.units]
     declared = queries.register_counts(
         tx, "declarations", year=asked.year, first_day=asked.first_day, last_day=asked.last_day, known_day=asked.last_day,
@@ -82,6 +78,12 @@ def score_question(
     ).rename(columns={"unit_code": "commune"})  # fmt: skip
     scores = score(frame[frame["numerator"].notna()], declared, rules, [subject.subject_id for subject in subjects])
     return Scored(asked, rules, scores, frame, declared, subjects, view)
+
+
+def programme_of(rules: ResolvedSet) -> str | None:
+    """Return the programme text that the criterion on tasks done in time names, if it names one."""
+    found = (c.measure_args["programme"] for c in rules.criteria if c.measure == "task_on_time" and c.measure_args)
+    return next(found, None)
 
 
 def _officials_scored(home: Home, tx: Transaction, asked: Question, rules: ResolvedSet) -> Scored:

@@ -1,4 +1,4 @@
--- Satisfaction forms answered in a period, all answers together and each factor apart. Grain: unit.
+-- Satisfaction forms answered in a period, all answers together and each factor apart. Grain: unit × month.
 -- An answer of 4 or 5 is satisfied; the five factors weigh alike; a form without factor answers counts its overall answer.
 -- Needs: scope, %(first_day)s, %(last_day)s.
 with forms as (
@@ -27,6 +27,7 @@ answers as (
 
 select
     a.unit_code,
+    date_trunc('month', a.answered_on::timestamp)::date as month,
     count(*) as forms,
     sum(
         case
@@ -53,4 +54,4 @@ select
     count(distinct a.answered_on) filter (where c.is_working) as days_with_forms
 from answers as a
 left join calendar_days as c on a.answered_on = c.day
-group by a.unit_code
+group by a.unit_code, date_trunc('month', a.answered_on::timestamp)
