@@ -13,9 +13,12 @@ from pathlib import Path
 import click
 
 from apps.commands.audit import audit
+from apps.commands.backtest import backtest
 from apps.commands.commitments import commitments
 from apps.commands.criteria import criteria
 from apps.commands.explain import explain
+from apps.commands.forecast import forecast
+from apps.commands.forecast_rate import forecast_rate
 from apps.commands.measures import measures
 from apps.commands.robustness import robustness
 from apps.commands.scenario import scenario
@@ -104,7 +107,7 @@ def nightly(as_of: str | None, year: int | None, json_out: bool) -> int:
     return SOME_REJECTED if document["rejected"] else 0
 
 
-for command in (criteria, measures, score, explain, robustness, commitments, scenario, audit):
+for command in (criteria, measures, score, explain, robustness, commitments, forecast, scenario, audit, backtest, forecast_rate):
     cli.add_command(command)
 
 

@@ -6,13 +6,14 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import criteria
 from flows.steps.commitments import commitments_json
 from flows.steps.explain import explain
 from flows.steps.files import FileResult, Request, candidates
-from flows.steps.home import ZONE, Home
+from flows.steps.home import ZONE, Home, now
 from flows.steps.ingest import gate_of, ingest_files
 from flows.steps.measure import Question, question
 from flows.steps.rules import overdue_definition, rules_of, set_names
@@ -24,11 +25,21 @@ if TYPE_CHECKING:
     from warehouse.database import Transaction
 
 COMMUNE = "22492"
+#: Years before the demo's that are loaded as well, so that a forecast has something to learn from and to be judged by.
+PAST_YEARS = 3
+FIRST_YEAR = 2015  # the invented district begins here
+#: Ends of months at which the exports of earlier years came, and from which the forecast is tried on them.
+DELIVERIES = (3, 6, 9, 11, 12)
+ORIGINS = "3,6,9,11"
+#: The day of the demo year on which the forecast is shown, and the days before it of which it remembers forecasts.
+FORECAST_ON = ((3, 31), (6, 30), (9, 30))
 Advance = Callable[[str, int, int], None]
 
 
 def demo(home: Home, seed: int, year: int, advance: Advance) -> dict[str, Any]:
     """Build the district into the inbox, load it as it would have arrived, score it, explain the commune's lost points."""
+    past = [earlier for earlier in range(year - PAST_YEARS, year) if earlier >= FIRST_YEAR]
+    _load(home, _build_past(home, seed, past, advance), advance)
     files = _load(home, _build(home, seed, year, advance), advance)
     advance("chấm điểm", 0, 1)
     asked = question(year, as_of=datetime(year, 12, 31, 23, 59, 59, tzinfo=ZONE))
@@ -44,6 +55,7 @@ def demo(home: Home, seed: int, year: int, advance: Advance) -> dict[str, Any]:
         others = _other_sets(home, tx, asked, commune)
     from flows.steps.reports import write_reports
 
+    predicted, drawn = _forecast(home, year, past, advance)
     promised = commitments_json(home, asked, scored=scored)["notices"]
 
     written = {"Tệp xuất giả lập": str(home.inbox), "Sự thật để đối chiếu": str(home.root / f"truth-{year}-{seed}.json")}
@@ -54,13 +66,34 @@ def demo(home: Home, seed: int, year: int, advance: Advance) -> dict[str, Any]:
         "explain": explain(home, asked, COMMUNE),
         "targets": [row for register in promised if register["unit_id"] == commune.unit_id for row in register["commitments"]],
         "other_sets": others,
+        "forecast": predicted,
         "quality": _quality(files),
         "rejected": [file.to_json() for file in files if file.status == "rejected"],
         "files": len(files),
         "findings": found,
         "run": run,
-        "written": written | write_reports(home, document, promised),
+        "written": written | write_reports(home, document, promised) | drawn,
     }
+
+
+def _forecast(home: Home, year: int, past: list[int], advance: Advance) -> tuple[dict[str, Any], dict[str, str]]:
+    """Try the forecast on the years behind, then forecast the demo year from some of its days. Returns the last one, drawn."""
+    from flows.steps.backtest import backtest, plan_of
+    from flows.steps.forecast import DRAWS, SEED
+    from flows.steps.forecast_document import forecast_and_store
+    from flows.steps.pictures import draw_pictures
+    from flows.steps.reports import write_forecast
+
+    over = [earlier for earlier in past[1:] if earlier < now().astimezone(ZONE).year]  # the first has none behind it
+    if over:
+        backtest(home, plan_of(home, over, ORIGINS, draws=1000), advance)
+    document: dict[str, Any] = {}
+    for month, day in FORECAST_ON:
+        asked = question(year, as_of=datetime(year, month, day, 23, 59, 59, tzinfo=ZONE))
+        with home.database.begin() as tx:
+            document = forecast_and_store(home, tx, asked, draws=DRAWS, seed=SEED, origin="demo", advance=advance)
+    advance("vẽ biểu đồ", 0, 1)
+    return document, write_forecast(home, document) | draw_pictures(home, document, [COMMUNE])
 
 
 def _other_sets(home: Home, tx: Transaction, asked: Question, commune: Unit) -> list[dict[str, Any]]:
@@ -109,6 +142,20 @@ def _build(home: Home, seed: int, year: int, advance: Advance) -> Any:
     shutil.copy2(home.work / "demo" / "truth.json", home.root / f"truth-{year}-{seed}.json")
     shutil.rmtree(home.work / "demo")
     return moved
+
+
+def _build_past(home: Home, seed: int, years: list[int], advance: Advance) -> list[tuple[Path, datetime]]:
+    """Write the exports of earlier years into the inbox as they would have come, without faults and with nothing left open."""
+    from synthetic.months import closed_before, month_files
+    from synthetic.world import generate_district
+
+    if not years:
+        return []
+    advance("dựng các năm trước", 0, 1)
+    folder = home.inbox / f"demo-{years[0]}-{years[-1]}-{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    world = closed_before(generate_district(years, seed), datetime(years[-1] + 1, 1, 1))
+    return [(path, moment) for _, path, moment in month_files(world, folder, months=DELIVERIES, reports=False)]
 
 
 def _load(home: Home, exports: list[tuple[Any, datetime]], advance: Advance) -> list[FileResult]:

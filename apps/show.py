@@ -300,6 +300,7 @@ def demo(document: dict[str, Any]) -> None:
     caveats(out, document["score"])
     lost = document["explain"]
     out.print(_by_owner(lost))
+    forecast_page(document["forecast"], lost["unit_id"])
     _register(out, document["targets"])
     from apps.tables.sets import standing
 
@@ -319,6 +320,16 @@ def demo(document: dict[str, Any]) -> None:
     for label, path in document["written"].items():
         out.print(f"{label}: {path}", soft_wrap=True)
     out.print(f"Xem một tiêu chí: .venv/bin/cchc explain --commune {lost['commune']} --year {lost['year']} --criterion III.3")
+
+
+def forecast_page(document: dict[str, Any], unit_id: str) -> None:
+    """The forecast of one commune as it stood on a day of the year, under a heading."""
+    from apps.tables.forecast import show_commune
+
+    console().rule(f"Dự báo tại ngày {when(document['as_of'])}", align="left")
+    for commune in document["communes"]:
+        if commune["unit_id"] == unit_id:
+            show_commune(document, commune)
 
 
 def _register(out: Console, rows: list[dict[str, Any]]) -> None:

@@ -17,6 +17,8 @@ ACTIONS: Final[Mapping[str, str]] = {
     "scenario.return": "trả lại",
     "scenario.publish": "công bố",
     "score.publish": "công bố điểm",
+    "forecast.store": "lưu dự báo",
+    "forecast.backtest": "kiểm tra lại dự báo các năm",
 }
 _FAULTS: Final[Mapping[str, str]] = {
     "gap": "mục số {seq} không còn trong nhật ký",
@@ -33,7 +35,8 @@ _FAULTS: Final[Mapping[str, str]] = {
 def subject_text(subject: str) -> str:
     """What an entry is about: `run:12` → "lần công bố số 12", `scenario:Tên` → "phương án «Tên»"."""
     kind, _, name = subject.partition(":")
-    return {"run": f"lần công bố số {name}", "scenario": f"phương án «{name}»"}.get(kind, subject)
+    said = {"run": "lần công bố số {}", "scenario": "phương án «{}»", "forecast": "dự báo số {}", "criteria": "bộ tiêu chí «{}»"}
+    return said[kind].format(name) if kind in said else subject
 
 
 def action_text(action: str, detail: Mapping[str, Any]) -> str:

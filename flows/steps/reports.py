@@ -1,4 +1,5 @@
-"""What a night leaves for people: the score as JSON and as a table for Excel, and where communes stand on their commitments.
+"""What a night leaves for people: score and forecast as JSON and as tables for Excel, where communes stand on their commitments,
+which dossiers to save.
 
 Tables have a semicolon and a decimal comma, as Vietnamese Excel reads them. No text of theirs can become a formula.
 """
@@ -25,6 +26,14 @@ _COMMITMENTS: Final = (
     "Mã xã", "Tên xã", "Thông báo", "Khoản", "Cam kết", "Tình trạng", "Hiện tại", "Ngưỡng", "Ngưỡng có văn bản", "Còn lại", "Hạn",
     "Phụ trách",
 )  # fmt: skip
+_FORECAST: Final = (
+    "Mã xã", "Tên xã", "Điểm hiện nay", "Điểm cuối năm (mức giữa)", "80 %: từ", "80 %: đến", "95 %: từ", "95 %: đến",
+    "Hạng dự kiến", "Hạng khả dĩ: từ", "Hạng khả dĩ: đến", "Cơ sở xếp hạng",
+)  # fmt: skip
+_TO_SAVE: Final = (
+    "Mã xã", "Tên xã", "Mã hồ sơ", "Thủ tục", "Cán bộ", "Bộ phận", "Ngày nhận", "Hẹn trả", "Ngày làm việc còn lại",
+    "Khả năng trễ (%)", "Điểm có thể mất",
+)  # fmt: skip
 
 
 def write_reports(home: Home, document: dict[str, Any], registers: Sequence[dict[str, Any]] = ()) -> dict[str, str]:
@@ -32,15 +41,29 @@ def write_reports(home: Home, document: dict[str, Any], registers: Sequence[dict
     home.reports.mkdir(parents=True, exist_ok=True)
     stem = f"diem-{document['year']}"
     whole, table = home.reports / f"{stem}.json", home.reports / f"{stem}.csv"
-    _replace(whole, json.dumps(document, ensure_ascii=False, indent=1).encode())
-    _replace(table, _csv(_SCORES, _score_rows(document)))
+    replace(whole, json.dumps(document, ensure_ascii=False, indent=1).encode())
+    replace(table, _csv(_SCORES, _score_rows(document)))
     written = {"Điểm (JSON)": str(whole), "Điểm (bảng cho Excel)": str(table)}
     if registers:
         promised = home.reports / f"cam-ket-{document['year']}.csv"
-        _replace(promised, _csv(_COMMITMENTS, _commitment_rows(registers)))
+        replace(promised, _csv(_COMMITMENTS, _commitment_rows(registers)))
         written["Cam kết (bảng cho Excel)"] = str(promised)
     docs = home.reports / "data_docs" / "index.html"
     return written | ({"Chất lượng tệp": str(docs)} if docs.exists() else {})
+
+
+def write_forecast(home: Home, document: dict[str, Any]) -> dict[str, str]:
+    """Write the forecast (see `flows.steps.forecast`) and the dossiers to save; returns label → path."""
+    home.reports.mkdir(parents=True, exist_ok=True)
+    stem = f"du-bao-{document['year']}"
+    whole, table = home.reports / f"{stem}.json", home.reports / f"{stem}.csv"
+    replace(whole, json.dumps(document, ensure_ascii=False, indent=1).encode())
+    grades = list(dict.fromkeys(grade for row in document["communes"] for grade in row.get("grade_probability") or {}))
+    header = (*_FORECAST, f"Đạt {document['good_grade']} trở lên (%)", *(f"{grade} (%)" for grade in grades))
+    replace(table, _csv(header, _forecast_rows(document, grades)))
+    saved = home.reports / f"can-cuu-{document['year']}.csv"
+    replace(saved, _csv(_TO_SAVE, _saved_rows(document)))
+    return {"Dự báo (JSON)": str(whole), "Dự báo (bảng cho Excel)": str(table), "Hồ sơ cần cứu (bảng cho Excel)": str(saved)}
 
 
 def _score_rows(document: dict[str, Any]) -> Iterable[list[Any]]:
@@ -68,6 +91,39 @@ def _commitment_rows(registers: Sequence[dict[str, Any]]) -> Iterable[list[Any]]
             ]  # fmt: skip
 
 
+def _forecast_rows(document: dict[str, Any], grades: Sequence[str]) -> Iterable[list[Any]]:
+    from messages.forecast_words import BASIS_LABELS, rank_bounds
+
+    for row in document["communes"]:
+        index, chances = row.get("index") or {}, row.get("grade_probability") or {}
+        first, last = rank_bounds(row.get("rank_probability") or []) or (None, None)
+        yield [
+            row["commune"], row["name"], _decimal(row["now"]["total"]),
+            *(_decimal(index.get(name)) for name in ("p50", "p10", "p90", "p025", "p975")), _decimal(row.get("expected_rank")),
+            first, last, BASIS_LABELS.get(row.get("rank_basis") or ""), _hundredfold(row.get("p_good")),
+            *(_hundredfold(chances.get(grade)) for grade in grades),
+        ]  # fmt: skip
+
+
+def _saved_rows(document: dict[str, Any]) -> Iterable[list[Any]]:
+    from messages import fmt
+
+    for commune in document["communes"]:
+        for row in commune.get("to_save") or []:
+            received, due = (
+                fmt.day(date.fromisoformat(row[name][:10])) if row[name] else None for name in ("received_on", "due_on")
+            )
+            yield [
+                commune["commune"], commune["name"], row["dossier_code"], row["procedure"], row["officer"], row["department"],
+                received, due, None if row["days_left"] is None else int(row["days_left"]), _hundredfold(row["p_late"]),
+                _decimal(row["points"], 4),
+            ]  # fmt: skip
+
+
+def _hundredfold(share: float | None) -> Any:
+    return None if share is None else _decimal(share * 100)
+
+
 def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     out = io.StringIO(newline="")
     csv.writer(out, delimiter=";").writerows([header, *([_cell(value) for value in row] for row in rows)])
@@ -83,16 +139,17 @@ def _cell(value: Any) -> Any:
     return re.sub(_CONTROL, " ", value) if isinstance(value, str) else value
 
 
-def _decimal(value: float | None) -> Any:
+def _decimal(value: float | None, decimals: int = 2) -> Any:
     """Return a number with the decimal comma that Vietnamese Excel expects."""
-    return None if value is None else _Number(f"{value:.2f}".replace(".", ","))
+    return None if value is None else _Number(f"{value:.{decimals}f}".replace(".", ","))
 
 
 class _Number(str):
     """A number already written: −0,50 is no formula."""
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace(path: Path, content: bytes) -> None:
+    """Write a file that readers see whole, old or new."""
     temporary = path.with_suffix(f".{os.getpid()}.part")
     temporary.write_bytes(content)
     temporary.replace(path)

@@ -19,6 +19,7 @@ from flows.steps.measure import Question, check_year, stamp
 from flows.steps.score import Scored, digest_of, score_json
 
 if TYPE_CHECKING:
+    from criteria.model import ResolvedSet
     from warehouse.database import Transaction
 
 #: Fields of a question that a recipe holds under another name.
@@ -38,12 +39,29 @@ def publish(
     """
     from warehouse import runs
 
-    asked, moment = scored.asked, now()
-    rules = content or criteria.set_content(scored.rules.name, extra=home.criteria)
-    if criteria.build_set(rules).hash != scored.rules.hash:
-        raise ValueError(f"the criteria of {scored.rules.name} are not those that were scored by")
+    moment = now()
+    recipe = keep_recipe(home, tx, scored.asked, scored.rules, moment, content=content, extra=extra)
+    result_digest = digest_of(document["communes"])
+    run = runs.publish(tx, recipe, recipe_digest(recipe), document, result_digest, moment, origin)
+    record(tx, "score.publish", f"run:{run}", {"says": f"lần công bố số {run}", "origin": origin, "result": result_digest})
+    return {"run": run, "recipe": recipe_digest(recipe), "result": result_digest}
+
+
+def keep_recipe(
+    home: Home, tx: Transaction, asked: Question, rules: ResolvedSet, moment: datetime, *,
+    content: dict[str, Any] | None = None, extra: dict[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Store the parts that rebuild the answer to a question, and return the recipe that names them (see `publish`).
+
+    Raises: ValueError when the criteria given or on disk are not those that were used.
+    """
+    from warehouse import runs
+
+    said = content or criteria.set_content(rules.name, extra=home.criteria)
+    if criteria.build_set(said).hash != rules.hash:
+        raise ValueError(f"the criteria of {rules.name} are not those that were scored by")
     parts = {
-        "criteria": (scored.rules.hash, rules),
+        "criteria": (rules.hash, said),
         **{kind: (digest_of(part), part) for kind, part in (
             ("calendar", calendar_content(home)), ("definitions", definitions_content()), ("units", units_content(home)),
         )},
@@ -53,17 +71,13 @@ def publish(
     loads = runs.loads_known(tx, asked.known_at)
     # A file may be dated after the clock; what counts now was then known at the latest of them.
     known_at = asked.known_at or max([moment, *(row["known_from"] for row in loads)])
-    recipe = {
-        "question": question_json(asked), "known_at": stamp(known_at), "criteria_set": scored.rules.name,
-        "criteria_hash": scored.rules.hash, "definition": criteria.load_definitions("overdue").by_name[asked.definition].tag,
+    return {
+        "question": question_json(asked), "known_at": stamp(known_at), "criteria_set": rules.name,
+        "criteria_hash": rules.hash, "definition": criteria.load_definitions("overdue").by_name[asked.definition].tag,
         "calendar": home.calendar.version, "units": home.register.version, "code": code_version(),
         "inputs": inputs_digest(loads), "input_count": len(loads), "loads": ranges(row["load_id"] for row in loads),
         **(extra or {}), "parts": {kind: digest for kind, (digest, _) in parts.items()} | (extra or {}).get("parts", {}),
     }  # fmt: skip
-    result_digest = digest_of(document["communes"])
-    run = runs.publish(tx, recipe, recipe_digest(recipe), document, result_digest, moment, origin)
-    record(tx, "score.publish", f"run:{run}", {"says": f"lần công bố số {run}", "origin": origin, "result": result_digest})
-    return {"run": run, "recipe": recipe_digest(recipe), "result": result_digest}
 
 
 def score_and_publish(home: Home, tx: Transaction, asked: Question, set_name: str | None, origin: str) -> dict[str, Any]:

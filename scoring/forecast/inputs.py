@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -104,7 +105,7 @@ class Inputs:
         if len(kept) == len(self.units):
             return self
         panels = {name: Panel(panel.successes[kept], panel.trials[kept]) for name, panel in self.panels.items()}
-        frames = {
+        frames: dict[str, Any] = {
             f.name: frame[frame["commune"].isin(units)].reset_index(drop=True)
             for f in fields(self)
             if f.name not in ("published", "monthly_reports") and isinstance(frame := getattr(self, f.name), pd.DataFrame)

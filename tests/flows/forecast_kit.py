@@ -6,32 +6,21 @@
 from __future__ import annotations
 
 import argparse
-import calendar
 import datetime as dt
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.flows.kit import ZONE, QuickGate
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from flows.steps.home import Home
     from flows.steps.score import Scored
     from scoring.forecast.inputs import Inputs
     from synthetic.profiles import Settings
     from synthetic.world import World
-
-#: table → (contract, columns whose dates say when a row is written or changed)
-TABLES = {
-    "dossiers": ("one_stop", ()), "survey_forms": ("survey", ("answered_on",)),
-    "officer_reviews": ("officer_review", ("reviewed_on",)), "tasks": ("tasks", ("assigned_on", "done_on")),
-    "initiatives": ("initiatives", ("submitted_on", "recognised_on")), "declarations": ("declarations", ("declared_on",)),
-    "monthly_reports": ("monthly_report", ()), "published_results": ("published_results", ("published_on",)),
-}  # fmt: skip
 
 
 def world_of(years: Sequence[int], seed: int, settings: Settings | None = None) -> World:
@@ -58,6 +47,7 @@ def fill(home: Home, world: World, folder: Path, until: dt.date | None = None) -
     """Load a world month by month into a prepared home; files are written to a folder below `folder` and removed again."""
     from flows.steps.files import Request, candidates
     from flows.steps.ingest import ingest_files
+    from synthetic.months import month_files
 
     work = folder / "exports"
     work.mkdir(parents=True)
@@ -72,55 +62,6 @@ def fill(home: Home, world: World, folder: Path, until: dt.date | None = None) -
         assert not strange, strange[:3]
     finally:
         shutil.rmtree(work)
-
-
-def month_files(world: World, work: Path, until: dt.date | None = None) -> Iterator[tuple[str, Path, dt.datetime]]:
-    """Write what changed in each month; yields (contract, file, moment at which it comes: the month's last second)."""
-    from synthetic.exports import write_export
-    from synthetic.layouts import Quirks
-
-    plain = Quirks(titles=False, number=False)
-    before = dt.datetime.min
-    for year in world.years:
-        for month in range(1, 13):
-            end = dt.datetime(year, month, calendar.monthrange(year, month)[1], 23, 59, 59)
-            if until is not None and end.date() > until:
-                return
-            seen = world.at(end)
-            for table, (contract, dated) in TABLES.items():
-                frame = _changed(seen, table, dated, before, end)
-                if len(frame) and table == "monthly_reports":
-                    span = (end.date().replace(day=1), end.date())
-                    heading = "TÌNH HÌNH, KẾT QUẢ GIẢI QUYẾT THỦ TỤC HÀNH CHÍNH"
-                    options: dict[str, Any] = {"heading": heading, "span": span}
-                else:
-                    options = {"quirks": plain}
-                if len(frame):
-                    form = "html" if table == "monthly_reports" else "csv"
-                    stem = work / f"{year}{month:02d}_{contract}"
-                    export = write_export(stem, contract, frame, world.communes, form, end, **options)
-                    yield contract, work / export.path, end
-            if before == dt.datetime.min:
-                listed = write_export(work / "procedures", "procedures", world.procedures, (), "csv", end, plain)
-                yield "procedures", work / listed.path, end
-            before = end
-
-
-def _changed(seen: World, table: str, dated: Sequence[str], before: dt.datetime, end: dt.datetime) -> pd.DataFrame:
-    """The rows of a table that are new or another since `before`, as they are known at `end`."""
-    import numpy as np
-
-    since = np.datetime64(max(before, dt.datetime(1970, 1, 1)), "s")
-    if table == "dossiers":  # whatever was open then or has come since, or was handed over since
-        lives = seen.history[(seen.history["received_at"] <= np.datetime64(end, "s")).to_numpy()]
-        moved = (lives["finished_at"].isna() | (lives["finished_at"] > since) | (lives["returned_at"] > since)).to_numpy()
-        return seen.dossiers[moved].reset_index(drop=True)
-    frame = seen.table(table)
-    if table == "monthly_reports":
-        chosen = (frame["year"] == end.year) & (frame["month"] == end.month)
-    else:
-        chosen = np.logical_or.reduce([(frame[name] > since).to_numpy() for name in dated])
-    return frame[np.asarray(chosen)].reset_index(drop=True)
 
 
 def inputs_at(

@@ -7,3 +7,5 @@ revoke update, delete, truncate on recipe_parts from cchc_app;
 -- Every version of a scenario is kept, and the audit log only grows.
 revoke delete, truncate on scenarios from cchc_app;
 revoke update, delete, truncate on scenario_versions, audit_log from cchc_app;
+-- Forecasts stay as they were given. How good they would have been is reckoned anew.
+revoke update, delete, truncate on forecasts, forecast_points from cchc_app;

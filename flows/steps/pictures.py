@@ -1,0 +1,87 @@
+"""Draws the pictures of a forecast as SVG and PNG into the folder of reports: one of the district, up to four of a commune.
+
+No browser, no network: vl-convert holds Vega and a font. A picture that no longer applies is taken away, so that the folder never
+shows two nights at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from flows.steps.home import Home
+from flows.steps.reports import replace
+from messages import pictures as words
+
+if TYPE_CHECKING:
+    import altair as alt
+
+SCALE: Final = 2
+LOCALE: Final = {"decimal": ",", "thousands": ".", "grouping": [3], "currency": ["", "\u00a0₫"], "percent": "\u00a0%"}
+DISTRICT: Final = "huyen"
+
+
+def draw_pictures(home: Home, document: dict[str, Any], codes: Sequence[str] | None = None) -> dict[str, str]:
+    """Draw the district and the communes. codes: only these communes; the district's picture is then left as it is.
+
+    Returns label → path (PNG): every picture of a single commune, else the district's and the folder.
+    """
+    folder = home.reports / f"du-bao-{document['year']}"
+    folder.mkdir(parents=True, exist_ok=True)
+    communes = [c for c in document["communes"] if codes is None or {c["commune"], c["unit_id"]} & set(codes)]
+    drawn = {}
+    for stem, chart in _charts(document, communes, with_district=codes is None and len(communes) > 1):
+        if path := _keep(folder, stem, chart):
+            drawn[stem] = path
+    if len(communes) == 1:
+        return {_label(stem): str(path) for stem, path in drawn.items()}
+    district = {words.NAMES[DISTRICT]: str(drawn[DISTRICT])} if DISTRICT in drawn else {}
+    return district | ({words.FOLDER: str(folder)} if drawn else {})
+
+
+def _charts(
+    document: dict[str, Any], communes: Sequence[dict[str, Any]], with_district: bool
+) -> Iterator[tuple[str, alt.LayerChart | None]]:
+    from flows.steps import pictures_charts as charts
+
+    if with_district:
+        yield DISTRICT, charts.district_chart(document)
+    for commune in communes:
+        stem = commune["unit_id"]
+        yield f"{stem}-diem", charts.fan_chart(commune, document)
+        yield f"{stem}-xep-loai", charts.grade_chart(commune, document)
+        yield f"{stem}-hang", charts.rank_chart(commune, document)
+        yield f"{stem}-viec-can-lam", charts.lever_chart(commune, document)
+
+
+def _label(stem: str) -> str:
+    return next(label for name, label in words.NAMES.items() if stem == name or stem.endswith(f"-{name}"))
+
+
+def _keep(folder: Path, stem: str, chart: alt.LayerChart | None) -> Path | None:
+    """Write one picture; returns where the PNG is."""
+    vector, pixels = folder / f"{stem}.svg", folder / f"{stem}.png"
+    if chart is None:
+        vector.unlink(missing_ok=True)
+        pixels.unlink(missing_ok=True)
+        return None
+    svg = svg_of(chart)
+    replace(vector, svg.encode())
+    replace(pixels, png_of(svg))
+    return pixels
+
+
+def svg_of(chart: alt.LayerChart) -> str:
+    """Return the drawing. Numbers of axes have a decimal comma; nothing is fetched from anywhere."""
+    import vl_convert
+
+    # What Altair would check against the schema for each picture is checked once, by the tests.
+    return vl_convert.vegalite_to_svg(chart.to_dict(validate=False), format_locale=LOCALE, allowed_base_urls=[])
+
+
+def png_of(svg: str) -> bytes:
+    """Return the drawing in pixels, fine enough for a phone and for print."""
+    import vl_convert
+
+    return vl_convert.svg_to_png(svg, scale=SCALE)

@@ -1,0 +1,156 @@
+"""The forecast: draws of the year's end through the very rules of the published score.
+
+Steps: settled counts stay; open dossiers by their chances; volumes, rates and items to come are drawn; every draw is scored,
+graded and ranked by `scoring.draws`. Units are drawn in blocks, so that memory does not grow with the province.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from criteria.model import ResolvedSet
+from scoring import core
+from scoring.draws import DrawnScores, rank_draws, regraded, score_draws
+from scoring.forecast.fitted import Fitted, fit
+from scoring.forecast.increments import Increments
+from scoring.forecast.inputs import Inputs
+from scoring.forecast.summary import criteria_lines
+from scoring.forecast.widen import widen
+from scoring.inputs import DeclarationArrays, MeasureArrays, declaration_arrays
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+DRAWS: Final = 10_000
+#: Draws × units that are alive at once: about 130,000 numbers for each measure and criterion.
+CELLS: Final = 160_000
+
+
+@dataclass(frozen=True)
+class Block:
+    """The draws of some units (D draws, C units), alive only while they are looked at.
+
+    measures, declarations: at the year's end, (D, C) or (1, C). now: today's figures (1, C). to_come: cases of the measure's
+    denominator still to come; absent where nothing can come.
+    """
+
+    units: tuple[str, ...]
+    measures: Mapping[str, MeasureArrays]
+    declarations: Mapping[str, DeclarationArrays]
+    to_come: Mapping[str, Floats]
+    now: Mapping[str, MeasureArrays]
+    scored: DrawnScores
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """D draws of N units at the year's end, in hundredths (`rules.decimals`).
+
+    totals, max_scored, grading (index on the grading scale): (D, N). grades: position in the bands, −1 without. ranks: (D, N).
+    lines: commune, code, mean, p10, p50, p90, variance_share, in points. Grain: unit × criterion. seen: what `look` gave.
+    """
+
+    inputs: Inputs
+    rules: ResolvedSet
+    draws: int
+    seed: int
+    totals: Ints
+    max_scored: Ints
+    grading: Ints
+    grades: NDArray[np.int8]
+    ranks: Ints
+    lines: pd.DataFrame
+    seen: tuple[Any, ...] = field(default=())
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        return self.inputs.units
+
+    @property
+    def basis(self) -> Ints:
+        """(D, N) what communes are ranked by."""
+        if self.rules.ranking_basis == "share":
+            return core.share_units(self.totals, self.max_scored, self.rules.decimals)
+        return self.totals
+
+
+def forecast(
+    inputs: Inputs, rules: ResolvedSet, *, draws: int = DRAWS, seed: int = 1, factor: float = 1.0, plain: bool = False,
+    look: Callable[[Block, Fitted], Any] | None = None,
+) -> Forecast:  # fmt: skip
+    """Draw the year's end of every unit. factor: how much wider the index is than drawn (recalibration).
+
+    look: called with each block of draws; what it returns is kept in `seen`. Same seed, same result; the first draws of many
+    are the draws of few.
+    """
+    fitted = fit(inputs, rules, plain=plain)
+    size = max(1, CELLS // draws)
+    scored, lines, seen = [], [], []
+    for first in range(0, len(inputs.units), size):
+        block = draw_block(fitted, inputs.units[first : first + size], draws, seed, factor)
+        scored.append(block.scored)
+        lines.append(criteria_lines(block.scored, rules, block.units))
+        if look is not None:
+            seen.append(look(block, fitted))
+
+    def joined(name: str) -> Any:
+        return np.concatenate([np.broadcast_to(getattr(s, name), (draws, s.total.shape[-1])) for s in scored], axis=1)
+
+    totals = joined("total")
+    basis = joined("share") if rules.ranking_basis == "share" else totals
+    return Forecast(
+        inputs=inputs, rules=rules, draws=draws, seed=seed, totals=totals, max_scored=joined("max_scored"),
+        grading=joined("grading"), grades=joined("grade"), ranks=rank_draws(basis, rules),
+        lines=pd.concat(lines, ignore_index=True), seen=tuple(seen),
+    )  # fmt: skip
+
+
+def draw_block(fitted: Fitted, units: tuple[str, ...], draws: int, seed: int, factor: float = 1.0) -> Block:
+    """The draws of some units, scored, and widened by the factor."""
+    drawn = Increments(fitted, units, draws, seed)
+    measures, declarations = dict(drawn.measures), _declared_now(fitted, units)
+    if not fitted.over:
+        items = fitted.items.draw(drawn.columns.tolist(), seed, draws)
+        declarations |= items.declarations
+        for name, more in items.increments.items():
+            if name in measures:
+                measures[name] = _grown(measures[name], more.numerator, more.denominator)
+    scored = score_draws((measures, declarations), fitted.rules)
+    if factor != 1.0:
+        scored = regraded(replace(scored, total=widen(scored.total, factor, fitted.rules, scored.max_scored)), fitted.rules)
+    now = {name: MeasureArrays(*(getattr(fitted.now[name], part)[None, drawn.columns] for part in _PARTS)) for name in fitted.now}
+    return Block(units, measures, declarations, drawn.to_come, now, scored)
+
+
+_PARTS: Final = ("numerator", "denominator", "unknown", "present")
+
+
+def _declared_now(fitted: Fitted, units: tuple[str, ...]) -> dict[str, DeclarationArrays]:
+    """Today's declarations of some units, (1, C) by criterion code."""
+    codes = [c.code for c in fitted.rules.criteria if c.declared]
+    found = declaration_arrays(fitted.inputs.declarations, codes, units)
+    return {code: DeclarationArrays(d.value[None], d.points[None], d.state[None]) for code, d in found.items()}
+
+
+def _grown(now: MeasureArrays, numerator: Floats, denominator: Floats | None) -> MeasureArrays:
+    """A register's measure with its increment; one that had no data begins at nothing where something is drawn."""
+    more = np.float64(0.0) if denominator is None else denominator
+    new = np.isnan(now.numerator) & ~np.isnan(numerator)
+    start = np.where(new, 0.0, now.numerator)
+    end = now.denominator + more if denominator is None else np.where(new, 0.0, now.denominator) + more
+    return MeasureArrays(start + numerator, end, now.unknown, now.present | new)
+
+
+def good_code(rules: ResolvedSet, grade: str) -> int:
+    """Position of a grade in the bands (0 is best). Raises ValueError for a grade that the set does not have."""
+    return rules.bands.grades.index(grade)
+
+
+def p_at_least(grades: NDArray[np.int8], code: int) -> Floats:
+    """P(this grade or a better one), by unit."""
+    return np.asarray(((grades != core.NO_GRADE) & (grades <= code)).mean(axis=0), dtype=np.float64)

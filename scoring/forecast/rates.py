@@ -1,0 +1,203 @@
+"""Shares to come: where the monthly rates of several units go, with what they share and what is each one's own.
+
+Counts become working responses on the logit scale (`rates_responses`); the common series and every unit's own deviations are
+Gaussian processes (`rates_gp`) of constant + level + calendar-month season + month noise. Candidates of their variances are
+weighed by likelihood, for the units with weights learnt from all units together, so that a small unit leans on the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.special import expit, logit  # type: ignore[import-untyped]
+
+from scoring.forecast.inputs import Floats, Panel
+from scoring.forecast.rates_gp import CONSTANT, KEEPS, LEVEL, NOISE, SEASON, TREND, Fit, Months, fit, lattice, mixed, parts
+from scoring.forecast.rates_recalibrated import recalibrated
+from scoring.forecast.rates_responses import EDGE, Split, split
+
+#: Older months than these say nothing more about the months to come.
+MEMORY: Final = 72
+#: Candidates of the variances, for the common series and for the units; units looked at together.
+COMMON_POINTS, OWN_POINTS, CHUNK = 64, 40, 64
+#: Units that are asked for all candidates, and candidates kept for everybody.
+ASKED, KEPT = 16, 10
+#: Share of the candidates without a slope, and the steepest.
+FLAT, STEEP = 0.4, 2.0
+#: Normal quantile of the 80 % interval: tails grow outside it.
+EIGHTY: Final = 1.2815515655446004
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The mean rate over the months to come, on the logit scale: centre + common + own.
+
+    centre (N,). common_sd (N,): what moves all units the same way. own_sd (N,). tail: 0 = normal, more = heavier.
+    The rate is the one behind the counts, months' own luck included, the counting (binomial) noise not.
+    """
+
+    centre: Floats
+    common_sd: Floats
+    own_sd: Floats
+    tail: float
+
+
+def rate_draws(outlook: Outlook, common: Floats, own: Floats) -> Floats:
+    """Return rates (D, N) in (0, 1), rising in both normals: common (D, 1) and own (D, N)."""
+    together = outlook.common_sd * heavy(common, outlook.tail) + outlook.own_sd * heavy(own, outlook.tail)
+    return np.asarray(expit(np.clip(outlook.centre + together, logit(1e-9), -logit(1e-9))))
+
+
+def heavy(normals: Floats, tail: float) -> Floats:
+    """Return normals with heavier tails: the same 80 % interval, further out beyond it."""
+    if tail <= 0.0:
+        return normals
+    stretch = 1.0 + tail
+    return np.asarray(np.sinh(stretch * np.arcsinh(normals)) * (EIGHTY / np.sinh(stretch * np.arcsinh(EIGHTY))))
+
+
+def outlook(panel: Panel, months: Months, ahead: Months, weights: Floats) -> Outlook:
+    """Return where the rates of N units go over the months ahead (H,), weighted by the trials expected there: (H,) or (N, H).
+
+    panel (N, T) of consecutive months (T,); ahead may begin with the last of them (its rest). Deterministic.
+    """
+    if not ahead.size:
+        ahead, weights = months[-1:] + 1, np.ones(1)
+    panel = Panel(panel.successes[:, -MEMORY:], panel.trials[:, -MEMORY:])
+    months = months[-MEMORY:]
+    found = split(panel)
+    shares = _shares(weights, panel.trials.shape[0], ahead.size)
+    common_path, common_cov, common_fit = _common(found, months, ahead)
+    pull = _pull(shares, np.broadcast_to(expit(common_path), shares.shape))
+    own_mean, own_var, own_fit = _own(found, months, ahead, pull)
+    rates = expit(common_path + own_mean[:, None])
+    pull = _pull(shares, rates)
+    common_var = np.einsum("nh,hk,nk->n", pull, common_cov, pull)
+    within = np.maximum((pull * np.diag(common_cov)).sum(axis=1) - common_var, 0.0)
+    rates = rates + 0.5 * within[:, None] * rates * (1 - rates) * (1 - 2 * rates)
+    centre = logit(np.clip((shares * rates).sum(axis=1), EDGE, 1 - EDGE))
+    width, tail = recalibrated(found, common_fit, own_fit, min(ahead.size, months.size // 3))
+    return Outlook(np.asarray(centre), width * np.sqrt(common_var), width * np.sqrt(own_var), tail)
+
+
+def _shares(weights: Floats, units: int, ahead: int) -> Floats:
+    """Return each unit's weights (N, H) summing to 1; equal ones where nothing is expected."""
+    given = np.broadcast_to(np.nan_to_num(np.maximum(weights, 0.0)), (units, ahead)).astype(np.float64)
+    total = given.sum(axis=1, keepdims=True)
+    return np.where(total > 0, given / np.where(total > 0, total, 1.0), 1.0 / max(ahead, 1))
+
+
+def _pull(shares: Floats, rates: Floats) -> Floats:
+    """Return how much each month's logit moves the logit of the weighted mean rate (N, H), summing to 1."""
+    weight = shares * rates * (1 - rates)
+    return np.asarray(weight / weight.sum(axis=1, keepdims=True))
+
+
+def _candidates(points: int, scale: float, span: int, constant: float) -> Floats:
+    """Return candidates (G, parts) of variances for a series whose months differ by about `scale` (a standard deviation)."""
+    at = lattice(points, 5)
+    level = scale * _between(at[:, 0], 0.03, 1.5)
+    pull = (at[:, 1] * len(KEEPS)).astype(np.int64)
+    out = np.zeros((points, LEVEL + len(KEEPS)))
+    out[:, CONSTANT] = constant
+    out[:, SEASON] = (scale * _between(at[:, 2], 0.03, 2.0)) ** 2
+    out[:, NOISE] = (scale * _between(at[:, 3], 0.1, 1.5)) ** 2
+    out[:, TREND] = (
+        scale * np.where(at[:, 4] < FLAT, 0.0, _between((at[:, 4] - FLAT) / (1.0 - FLAT), 0.1, STEEP)) / np.sqrt(span) / 4
+    ) ** 2
+    walk = np.array([1.0 if keep < 1 else 1.0 / np.sqrt(span / 3) for keep in KEEPS])
+    out[np.arange(points), LEVEL + pull] = (level * walk[pull]) ** 2
+    return out
+
+
+def _between(at: Floats, low: float, high: float) -> Floats:
+    return np.asarray(low * (high / low) ** at)
+
+
+def _common(parts_: Split, months: Months, ahead: Months) -> tuple[Floats, Floats, Fit]:
+    """Return the common series ahead, means (H,) and covariance (H, H), and the fit of its typical candidate."""
+    seen = parts_.common_noise < 1e5
+    middle = float(parts_.common[seen].mean()) if seen.any() else 0.0
+    response = np.where(seen, parts_.common - middle, 0.0)
+    base = _scale(response[seen], parts_.common_noise[seen])
+    past = months.size
+    kernels = parts(np.concatenate([months, ahead]))
+    candidates = _candidates(COMMON_POINTS, base, past, 1.0)
+    whole = mixed(candidates, kernels)
+    found = fit(whole[:, :past, :past], parts_.common_noise, whole[:, past:, :past], whole[:, past:, past:], response)
+    weight = _weights(found.likelihood)
+    means = found.mean
+    mean = weight @ means
+    cov = np.einsum("g,ghr,gkr->hk", weight, found.rest, found.rest)
+    gap = means - mean
+    typical = mixed((weight @ candidates)[None], kernels)[0]
+    checked = fit(typical[:past, :past], parts_.common_noise, typical[past:, :past], typical[past:, past:], response)
+    return middle + mean, cov + np.einsum("g,gh,gk->hk", weight, gap, gap), checked
+
+
+def _scale(response: Floats, noise: Floats) -> float:
+    """Return by how much the known months differ, counting noise apart, at least 0.02."""
+    if response.size < 3:
+        return 0.15
+    spread = float(response.var())
+    return float(np.sqrt(max(spread - float(noise.mean()), 0.1 * spread, 0.0004)))
+
+
+def _weights(likelihood: Floats) -> Floats:
+    raised = np.exp(likelihood - likelihood.max(axis=-1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
+
+
+def _own(split_: Split, months: Months, ahead: Months, pull: Floats) -> tuple[Floats, Floats, Fit | None]:
+    """Return means and variances (N,) of the units' own parts of the weighted mean, and the fits of their typical candidates."""
+    units = split_.own.shape[0]
+    if units == 1:
+        return np.zeros(1), np.zeros(1), None
+    candidates = _candidates(OWN_POINTS, float(np.sqrt(split_.wander)), months.size, split_.spread)
+    kernels = parts(np.concatenate([months, ahead]))
+    order = np.argsort((1.0 / split_.own_noise).sum(axis=1), kind="stable")
+    asked = order[np.unique(np.linspace(0, units - 1, ASKED).round().astype(np.int64))]
+    first = _tried(split_, candidates, kernels, pull, asked)
+    _, prior = _learnt(first[0], np.full(OWN_POINTS, 1.0 / OWN_POINTS))
+    if asked.size < units:
+        kept = np.argsort(-prior, kind="stable")[:KEPT]
+        candidates = candidates[kept]
+        first = _tried(split_, candidates, kernels, pull, np.arange(units))
+        weight, _ = _learnt(first[0], prior[kept] / prior[kept].sum())
+    else:
+        back = np.argsort(asked)
+        first = (first[0][back], first[1][back], first[2][back])
+        weight, _ = _learnt(first[0], prior)
+    _, means, variances = first
+    mean = (weight * means).sum(axis=1)
+    past = months.size
+    typical = mixed(weight @ candidates, kernels[:, :past, :past])
+    checked = fit(typical, split_.own_noise, np.zeros((1, past)), np.ones((1, 1)), split_.own)
+    return mean, (weight * (variances + (means - mean[:, None]) ** 2)).sum(axis=1), checked
+
+
+def _tried(split_: Split, candidates: Floats, kernels: Floats, pull: Floats, units: Months) -> tuple[Floats, Floats, Floats]:
+    """Return likelihoods, means and variances (N, G) of the weighted mean ahead, for some units under every candidate."""
+    past = split_.own.shape[1]
+    whole = mixed(candidates, kernels)
+    likelihood, means, variances = (np.empty((units.size, len(candidates))) for _ in range(3))
+    for start in range(0, units.size, CHUNK):
+        some, out = units[start : start + CHUNK], slice(start, start + CHUNK)
+        across = np.einsum("nh,ght->ngt", pull[some], whole[:, past:, :past], optimize=True)[:, :, None, :]
+        beyond = np.einsum("nh,ghk,nk->ng", pull[some], whole[:, past:, past:], pull[some], optimize=True)[:, :, None, None]
+        found = fit(whole[:, :past, :past], split_.own_noise[some, None], across, beyond, split_.own[some, None])
+        likelihood[out], means[out], variances[out] = found.likelihood, found.mean[..., 0], found.rest[..., 0, 0] ** 2
+    return likelihood, means, variances
+
+
+def _learnt(likelihood: Floats, prior: Floats) -> tuple[Floats, Floats]:
+    """Return each unit's weights (N, G) of the candidates, its likelihood times what all units say of them; and the latter."""
+    own = _weights(likelihood)
+    base, weight = prior, own
+    for _ in range(30):
+        weight = own * prior
+        weight /= weight.sum(axis=1, keepdims=True)
+        prior = (weight.sum(axis=0) + base) / (len(own) + 1.0)
+    return weight, prior
