@@ -59,7 +59,7 @@ def rate_table(
     known = np.isfinite(panel.trials)
     inside = known & (months >= first) & (months <= horizon)
     successes, trials = (np.where(inside, part, 0.0).sum(axis=1) for part in (panel.successes, panel.trials))
-    seen: Bools = (np.nan_to_num(panel.trials) > 0).any(axis=1)
+    seen = np.asarray((np.nan_to_num(panel.trials) > 0).any(axis=1))
     closed = _closed(panel.trials, known)
     ahead = np.arange(max(first, _next(known, months)), horizon + 1) if as_of < horizon else months[:0]
     expected, spread = _volumes(panel.trials, known, months, ahead)

@@ -24,8 +24,14 @@ MEMORY: Final = 72
 COMMON_POINTS, OWN_POINTS, CHUNK = 64, 40, 64
 #: Units that are asked for all candidates, and candidates kept for everybody.
 ASKED, KEPT = 16, 10
+#: Units whose earlier forecasts are looked at.
+LOOKED_BACK = 200
+#: By how much the months of a common series usually differ, and as how many months that counts.
+USUAL, USUAL_MONTHS = 0.15, 4.0
 #: Share of the candidates without a slope, and the steepest.
 FLAT, STEEP = 0.4, 2.0
+#: The common series is but one: its variances are known the less the shorter it is. Share of its spread × months.
+SHORT: Final = 4.0
 #: Normal quantile of the 80 % interval: tails grow outside it.
 EIGHTY: Final = 1.2815515655446004
 
@@ -78,8 +84,9 @@ def outlook(panel: Panel, months: Months, ahead: Months, weights: Floats) -> Out
     within = np.maximum((pull * np.diag(common_cov)).sum(axis=1) - common_var, 0.0)
     rates = rates + 0.5 * within[:, None] * rates * (1 - rates) * (1 - 2 * rates)
     centre = logit(np.clip((shares * rates).sum(axis=1), EDGE, 1 - EDGE))
-    width, tail = recalibrated(found, common_fit, own_fit, min(ahead.size, months.size // 3))
-    return Outlook(np.asarray(centre), width * np.sqrt(common_var), width * np.sqrt(own_var), tail)
+    width, tail = recalibrated((common_fit, found.common_noise), own_fit, min(ahead.size, months.size // 3))
+    short = 1.0 + SHORT / months.size
+    return Outlook(np.asarray(centre), short * width * np.sqrt(common_var), width * np.sqrt(own_var), tail)
 
 
 def _shares(weights: Floats, units: int, ahead: int) -> Floats:
@@ -116,33 +123,31 @@ def _between(at: Floats, low: float, high: float) -> Floats:
     return np.asarray(low * (high / low) ** at)
 
 
-def _common(parts_: Split, months: Months, ahead: Months) -> tuple[Floats, Floats, Fit]:
-    """Return the common series ahead, means (H,) and covariance (H, H), and the fit of its typical candidate."""
-    seen = parts_.common_noise < 1e5
-    middle = float(parts_.common[seen].mean()) if seen.any() else 0.0
-    response = np.where(seen, parts_.common - middle, 0.0)
-    base = _scale(response[seen], parts_.common_noise[seen])
+def _common(split_: Split, months: Months, ahead: Months) -> tuple[Floats, Floats, Fit]:
+    """Return the common series ahead, means (H,) and covariance (H, H), and a fit to look back with."""
+    seen = split_.common_noise < 1e5
+    middle = float(split_.common[seen].mean()) if seen.any() else 0.0
+    response = np.where(seen, split_.common - middle, 0.0)
+    base = _scale(response[seen], split_.common_noise[seen])
     past = months.size
     kernels = parts(np.concatenate([months, ahead]))
     candidates = _candidates(COMMON_POINTS, base, past, 1.0)
     whole = mixed(candidates, kernels)
-    found = fit(whole[:, :past, :past], parts_.common_noise, whole[:, past:, :past], whole[:, past:, past:], response)
+    found = fit(whole[:, :past, :past], split_.common_noise, whole[:, past:, :past], whole[:, past:, past:], response)
     weight = _weights(found.likelihood)
     means = found.mean
     mean = weight @ means
     cov = np.einsum("g,ghr,gkr->hk", weight, found.rest, found.rest)
     gap = means - mean
-    typical = mixed((weight @ candidates)[None], kernels)[0]
-    checked = fit(typical[:past, :past], parts_.common_noise, typical[past:, :past], typical[past:, past:], response)
-    return middle + mean, cov + np.einsum("g,gh,gk->hk", weight, gap, gap), checked
+    typical = _typical(weight[None], candidates, kernels[:, :past, :past], split_.common_noise, response)
+    return middle + mean, cov + np.einsum("g,gh,gk->hk", weight, gap, gap), typical
 
 
 def _scale(response: Floats, noise: Floats) -> float:
-    """Return by how much the known months differ, counting noise apart, at least 0.02."""
-    if response.size < 3:
-        return 0.15
-    spread = float(response.var())
-    return float(np.sqrt(max(spread - float(noise.mean()), 0.1 * spread, 0.0004)))
+    """Return by how much the known months differ, counting noise apart; with few of them, what is usual elsewhere counts too."""
+    many = response.size
+    net = max(float(response.var() - noise.mean()), 0.1 * float(response.var()), 0.0) if many > 1 else 0.0
+    return float(np.sqrt((many * net + USUAL_MONTHS * USUAL**2) / (many + USUAL_MONTHS)))
 
 
 def _weights(likelihood: Floats) -> Floats:
@@ -150,8 +155,8 @@ def _weights(likelihood: Floats) -> Floats:
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
 
-def _own(split_: Split, months: Months, ahead: Months, pull: Floats) -> tuple[Floats, Floats, Fit | None]:
-    """Return means and variances (N,) of the units' own parts of the weighted mean, and the fits of their typical candidates."""
+def _own(split_: Split, months: Months, ahead: Months, pull: Floats) -> tuple[Floats, Floats, tuple[Fit, Floats] | None]:
+    """Return means and variances (N,) of the units' own parts of the mean ahead, and fits of some units to look back with."""
     units = split_.own.shape[0]
     if units == 1:
         return np.zeros(1), np.zeros(1), None
@@ -172,10 +177,14 @@ def _own(split_: Split, months: Months, ahead: Months, pull: Floats) -> tuple[Fl
         weight, _ = _learnt(first[0], prior)
     _, means, variances = first
     mean = (weight * means).sum(axis=1)
-    past = months.size
-    typical = mixed(weight @ candidates, kernels[:, :past, :past])
-    checked = fit(typical, split_.own_noise, np.zeros((1, past)), np.ones((1, 1)), split_.own)
-    return mean, (weight * (variances + (means - mean[:, None]) ** 2)).sum(axis=1), checked
+    past, some = months.size, order[np.unique(np.linspace(0, units - 1, LOOKED_BACK).round().astype(np.int64))]
+    typical = _typical(weight[some], candidates, kernels[:, :past, :past], split_.own_noise[some], split_.own[some])
+    return mean, (weight * (variances + (means - mean[:, None]) ** 2)).sum(axis=1), (typical, split_.own_noise[some])
+
+
+def _typical(weight: Floats, candidates: Floats, kernels: Floats, noise: Floats, response: Floats) -> Fit:
+    """Return the fits of the mean candidate of each row of weights (N, G), to look back with."""
+    return fit(mixed(weight @ candidates, kernels), noise, np.zeros((1, noise.shape[-1])), np.ones((1, 1)), response)
 
 
 def _tried(split_: Split, candidates: Floats, kernels: Floats, pull: Floats, units: Months) -> tuple[Floats, Floats, Floats]:

@@ -21,7 +21,7 @@ HUGE: Final = 1e12
 
 #: How much of a level's distance to its mean is left a month later; 1 is a walk. How long a slope lasts.
 KEEPS: Final = (0.8, 0.95, 1.0)
-SLOPE_KEEP: Final = 0.97
+SLOPE_KEEP: Final = 0.95
 #: The parts of a covariance, in the order of `parts`.
 CONSTANT, SEASON, NOISE, TREND, LEVEL = 0, 1, 2, 3, 4
 

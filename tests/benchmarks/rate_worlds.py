@@ -166,8 +166,10 @@ def plain(panel: Panel, at: int, to_go: int, luck: np.random.Generator, draws: i
     middle = float(usual.mean()) if usual.size else 0.5
     last = np.where(before_trials > 0, before / np.maximum(before_trials, 1), middle)
     ytd = np.where(trials > 0, done / np.maximum(trials, 1), last)
-    clear = np.maximum(usual.var() - (middle * (1 - middle) / np.maximum(before_trials[before_trials > 0], 1)).mean(), 1e-6)
-    strength = np.clip(middle * (1 - middle) / clear - 1, 1.0, 1e5) if usual.size > 1 else 2.0
+    strength = 2.0
+    if usual.size > 1:
+        clear = max(float(usual.var() - (middle * (1 - middle) / before_trials[before_trials > 0]).mean()), 1e-6)
+        strength = float(np.clip(middle * (1 - middle) / clear - 1, 1.0, 1e5))
     left = np.rint(recent_trials / 12 * to_go).astype(np.int64)
     out = {"run-rate": ytd[None], "last year": last[None]}
     for name, good, seen in (
