@@ -17,7 +17,7 @@ from apps.commands.backtest import backtest
 from apps.commands.commitments import commitments
 from apps.commands.criteria import criteria
 from apps.commands.explain import explain
-from apps.commands.forecast import forecast
+from apps.commands.forecast import forecast, forecast_verify
 from apps.commands.forecast_rate import forecast_rate
 from apps.commands.measures import measures
 from apps.commands.robustness import robustness
@@ -95,7 +95,7 @@ def contract_list(json_out: bool) -> int:
 @click.option("--year", type=int, help="Năm chấm điểm (mặc định: năm của thời điểm tính).")
 @as_json
 def nightly(as_of: str | None, year: int | None, json_out: bool) -> int:
-    """Chuỗi việc mỗi đêm: hộp thư → nạp → kiểm tra → chấm điểm → báo cáo."""
+    """Chuỗi việc mỗi đêm: hộp thư → nạp → kiểm tra → chấm điểm → dự báo → báo cáo."""
     from apps import show
     from flows.steps.home import parse_moment
     from flows.steps.nightly import nightly as run
@@ -107,7 +107,10 @@ def nightly(as_of: str | None, year: int | None, json_out: bool) -> int:
     return SOME_REJECTED if document["rejected"] else 0
 
 
-for command in (criteria, measures, score, explain, robustness, commitments, forecast, scenario, audit, backtest, forecast_rate):
+for command in (
+    criteria, measures, score, explain, robustness, commitments, forecast, forecast_verify, forecast_rate, backtest,
+    scenario, audit,
+):  # fmt: skip
     cli.add_command(command)
 
 

@@ -28,7 +28,8 @@ COMMUNE = "22492"
 #: Years before the demo's that are loaded as well, so that a forecast has something to learn from and to be judged by.
 PAST_YEARS = 3
 FIRST_YEAR = 2015  # the invented district begins here
-#: Ends of months at which the exports of earlier years came, and from which the forecast is tried on them.
+#: Ends of months at which the exports of the year before came, and from which the forecast is tried on it. Those of the years
+#: that only teach all came at their ends.
 DELIVERIES = (3, 6, 9, 11, 12)
 ORIGINS = "3,6,9,11"
 #: The day of the demo year on which the forecast is shown, and the days before it of which it remembers forecasts.
@@ -39,8 +40,8 @@ Advance = Callable[[str, int, int], None]
 def demo(home: Home, seed: int, year: int, advance: Advance) -> dict[str, Any]:
     """Build the district into the inbox, load it as it would have arrived, score it, explain the commune's lost points."""
     past = [earlier for earlier in range(year - PAST_YEARS, year) if earlier >= FIRST_YEAR]
-    _load(home, _build_past(home, seed, past, advance), advance)
-    files = _load(home, _build(home, seed, year, advance), advance)
+    before = _build_past(home, seed, past, advance)
+    files = _load(home, before + _build(home, seed, year, advance), advance)[len(before) :]
     advance("chấm điểm", 0, 1)
     asked = question(year, as_of=datetime(year, 12, 31, 23, 59, 59, tzinfo=ZONE))
     with home.database.begin() as tx:
@@ -84,9 +85,8 @@ def _forecast(home: Home, year: int, past: list[int], advance: Advance) -> tuple
     from flows.steps.pictures import draw_pictures
     from flows.steps.reports import write_forecast
 
-    over = [earlier for earlier in past[1:] if earlier < now().astimezone(ZONE).year]  # the first has none behind it
-    if over:
-        backtest(home, plan_of(home, over, ORIGINS, draws=1000), advance)
+    if past[1:] and past[-1] < now().astimezone(ZONE).year:  # with a year behind it to learn from
+        backtest(home, plan_of(home, past[-1:], ORIGINS, draws=1000), advance)
     document: dict[str, Any] = {}
     for month, day in FORECAST_ON:
         asked = question(year, as_of=datetime(year, month, day, 23, 59, 59, tzinfo=ZONE))
@@ -155,7 +155,8 @@ def _build_past(home: Home, seed: int, years: list[int], advance: Advance) -> li
     folder = home.inbox / f"demo-{years[0]}-{years[-1]}-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     world = closed_before(generate_district(years, seed), datetime(years[-1] + 1, 1, 1))
-    return [(path, moment) for _, path, moment in month_files(world, folder, months=DELIVERIES, reports=False)]
+    months = dict.fromkeys(years, DELIVERIES[-1:]) | {years[-1]: DELIVERIES}
+    return [(path, moment) for _, path, moment in month_files(world, folder, months=months, reports=False)]
 
 
 def _load(home: Home, exports: list[tuple[Any, datetime]], advance: Advance) -> list[FileResult]:

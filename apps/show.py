@@ -244,10 +244,19 @@ def night(document: dict[str, Any]) -> None:
         out.print(district_table(document["score"]))
         provisional(out, document["score"])
         caveats(out, document["score"])
+    _foretold(out, document.get("forecast"))
     _promised(out, document.get("commitments"))
     findings(document.get("findings", []))
     for label, path in document.get("written", {}).items():
         out.print(f"{label}: {path}", soft_wrap=True)
+
+
+def _foretold(out: Console, document: dict[str, Any] | None) -> None:
+    """Where the year ends, as the night forecast it, or why it did not."""
+    from apps.tables.night import foretold
+
+    if document:
+        foretold(out, document)
 
 
 def _promised(out: Console, document: dict[str, Any] | None) -> None:

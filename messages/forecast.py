@@ -65,7 +65,10 @@ def _existing(step: Values, until: str) -> str:
         return f"không còn kịp đạt {_goal(step)} trước {until}: còn thiếu {fmt.count(step['needed'])} {_good(step)}"
     if step["all_good"] or _is_count(step):
         return f"thêm {fmt.count(step['needed'])} {_good(step)} trước {until}"
-    return f"thêm {fmt.count(step['needed'])} {_good(step)} trước {until} để đạt {_goal(step)}"
+    return (
+        f"thêm {fmt.count(step['needed'])} {_good(step)} trước {until} để đạt {_goal(step)} (làm bù cho cả {_all(step)} từ đầu năm "
+        "cũng được tính)"
+    )
 
 
 def _is_count(step: Values) -> bool:

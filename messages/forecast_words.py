@@ -22,7 +22,8 @@ BASIS_LABELS: Final[Mapping[str, str]] = {"joint": "đủ số liệu các xã",
 NOTHING_TO_SAVE: Final = "Không có hồ sơ nào đang mở có nguy cơ trễ đáng kể."
 NOT_GRADED: Final = "Không xếp loại"
 _UNLIKELY: Final = 0.005
-_PLANNED: Final = 6
+_NEVER: Final = 1e-9  # what no drawn year showed may still happen
+_PLANNED: Final = 5  # more actions than these are not a plan
 _SHARE: Final = 0.8  # the share of cases an interval of this page holds, and what a plan aims at
 
 
@@ -36,16 +37,90 @@ def headline(commune: Mapping[str, Any], document: Mapping[str, Any]) -> str:
             f"Nếu không có gì thay đổi, cuối năm {document['year']} xã {commune['name']} được khoảng {one(index['p50'])} điểm "
             f"(80{fmt.NBSP}% khả năng trong {one(index['p10'])}–{one(index['p90'])})"
         ]
-    if commune.get("p_good") is not None:
-        parts.append(f"khả năng đạt {document['good_grade']} trở lên: {chance(commune['p_good'])}")
+    if settled and commune["now"].get("grade"):
+        parts.append(f"xếp loại {commune['now']['grade']}")
+    elif commune.get("p_good") is not None and grade_chances(commune) and not settled:
+        parts.append(f"khả năng {attains(document['good_grade'])} trở lên: {odds(commune['p_good'])}")
     if commune.get("expected_rank") is not None and len(commune["rank_probability"]) > 1:
         parts.append(f"hạng dự kiến: {rank_text(commune)}")
     return f"{'; '.join(parts)}."
 
 
+def silence_text(commune: Mapping[str, Any] | None, document: Mapping[str, Any]) -> str | None:
+    """Until which day the exports reach, where that is not today; None where they are recent. commune None: of all."""
+    since, own = document.get("data_until"), (commune or {}).get("data_until")
+    told = []
+    if since and over(document):
+        told.append(f"Số liệu hồ sơ mới có đến ngày {day(since)}: kết quả này chưa gồm phần còn lại của năm.")
+    elif since:
+        told.append(
+            f"Số liệu hồ sơ mới có đến ngày {day(since)}; dự báo tính từ ngày đó. Những ngày chưa có số liệu không bị coi là không có hồ sơ."
+        )
+    if commune and own and own != since:
+        told.append(
+            f"Số liệu hồ sơ của xã {commune['name']} mới có đến ngày {day(own)}, sau các xã khác: hồ sơ đã xong từ đó có thể vẫn bị tính "
+            "là đang mở."
+        )
+    return f"{' '.join(told)} Hãy nạp tệp xuất mới." if told else None
+
+
+def today(document: Mapping[str, Any]) -> str:
+    """What today's figures are called: those of the last day told of, where exports stop before."""
+    since = document.get("data_until")
+    return f"Đến {day(since)}" if since and not over(document) else "Đến nay"
+
+
+def behind_text(communes: Sequence[Mapping[str, Any]]) -> str:
+    """Whose exports stop before those of the others."""
+    told = [f"{row['name']} (đến {day(row['data_until'])})" for row in communes]
+    return f"Số liệu hồ sơ của xã sau đến muộn hơn các xã khác: {'; '.join(told)}."
+
+
+def peers_text(peers: Mapping[str, Any]) -> str:
+    """What the estimates of communes without data rest on, and whom the ranks leave out."""
+    said, names = [], peers["estimated"]
+    if names:
+        first, last = peers["years"]
+        years = f"năm {last}" if first == last else f"các năm {first}–{last}"
+        reported = len(peers["with_reports"])
+        rest = (
+            f", chỉnh theo báo cáo tháng năm nay của {_some(reported, len(names))}"
+            if reported
+            else ", chưa đủ báo cáo tháng để chỉnh theo năm nay"
+        )
+        said.append(
+            f"Hạng là ước tính: chưa có số liệu của {fmt.count(len(names))} xã khác, điểm của các xã đó suy từ kết quả công bố {years}{rest}."
+        )
+        if peers.get("other_set"):
+            said.append(
+                "Kết quả công bố là chỉ số cải cách hành chính chung, không phải bộ tiêu chí này, nên hạng chỉ để tham khảo."
+            )
+    elif peers["left_out"]:
+        said.append("Không ước tính được hạng so với các xã chưa có số liệu: chưa có kết quả công bố nào của các xã đó.")
+    if names and peers["left_out"]:
+        said.append(f"Không xếp hạng vì chưa từng có kết quả công bố: {', '.join(peers['left_out'])}.")
+    return " ".join(said)
+
+
+def _some(count: int, of: int) -> str:
+    return "cả các xã đó" if count == of else f"{fmt.count(count)} xã trong số đó"
+
+
 def is_known(commune: Mapping[str, Any]) -> bool:
     """There is a forecast at all."""
     return (commune.get("index") or {}).get("p50") is not None
+
+
+def attains(grade: str) -> str:
+    """ "đạt Tốt"; a grade that is called "Đạt mức 90 %" says so itself."""
+    return grade[:1].lower() + grade[1:] if grade.startswith("Đạt ") else f"đạt {grade}"
+
+
+def odds(share: float, settled: bool = False) -> str:
+    """A probability in whole percent; while the year runs nothing is said to be impossible or certain."""
+    if not settled:
+        share = min(max(share, _NEVER), 1.0 - _NEVER)
+    return chance(share)
 
 
 def over(document: Mapping[str, Any]) -> bool:
@@ -89,12 +164,12 @@ def index_range(index: Mapping[str, float]) -> str:
     return low if low == high else f"{low}–{high}"
 
 
-def likely_grade(chances: Mapping[str, float]) -> str:
+def likely_grade(chances: Mapping[str, float], settled: bool = False) -> str:
     """The likeliest grade and how likely: "Khá (66 %)"."""
     if not chances:
         return fmt.DASH
     grade, p = max(chances.items(), key=lambda pair: pair[1])
-    return f"{grade} ({chance(p)})"
+    return f"{grade} ({odds(p, settled)})"
 
 
 def grade_chances(commune: Mapping[str, Any]) -> dict[str, float]:
@@ -112,11 +187,19 @@ def bar(share: float, width: int = 30) -> str:
 
 
 def ordered_levers(commune: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The levers that bring something: most probability of the good grade first (in whole percent), then points."""
+    """The levers that bring something: most probability of the good grade first (in whole percent), then points.
 
-    def gain(lever: Mapping[str, Any]) -> tuple[float, float, str]:
+    Steps that can no longer be reached come after all others, whatever a part of them would bring.
+    """
+
+    def gain(lever: Mapping[str, Any]) -> tuple[bool, float, float, str]:
         more = lever["p_good_if_done"] - (lever["p_good_now"] or 0.0)
-        return -round(more, 2), (lever["points_now"] or 0.0) - lever["points_possible"], lever["code"]
+        return (
+            not lever.get("possible", True),
+            -round(more, 2),
+            (lever["points_now"] or 0.0) - lever["points_possible"],
+            lever["code"],
+        )
 
     useful = [lever for lever in commune.get("levers") or [] if lever["p_good_if_done"] is not None]
     return sorted(useful, key=gain)
@@ -128,16 +211,20 @@ def plan_lines(commune: Mapping[str, Any], document: Mapping[str, Any]) -> list[
     if p_good is None:
         return []
     if p_good >= _SHARE:
-        return [f"Khả năng đạt {good} trở lên đã là {chance(p_good)}; giữ nhịp làm việc hiện nay."]
+        return [f"Khả năng {attains(good)} trở lên đã là {odds(p_good)}; giữ nhịp làm việc hiện nay."]
     if not plan or not plan["codes"]:
-        return [f"Các việc tính được chưa đủ để đưa khả năng đạt {good} lên 80{fmt.NBSP}%."]
-    reached, todo = chance(plan["p_good"]), plan["texts"]
+        return [f"Các việc tính được chưa đủ để đưa khả năng {attains(good)} lên 80{fmt.NBSP}%."]
+    reached, todo = odds(plan["p_good"]), plan["texts"]
+    if len(todo) > _PLANNED:
+        return [
+            f"Thực tế khó {attains(good)}: phải làm xong cả {fmt.count(len(todo))} việc thì khả năng mới lên {reached}. Hãy chọn các việc "
+            "có lợi nhất ở trên để thêm điểm và giữ hạng."
+        ]
     if plan["p_good"] < _SHARE:
-        head = f"Làm hết {fmt.count(len(todo))} việc sau, khả năng đạt {good} cũng chỉ lên {reached}:"
+        head = f"Làm hết {fmt.count(len(todo))} việc sau, khả năng {attains(good)} cũng chỉ lên {reached}:"
     else:
-        head = f"Ít việc nhất để khả năng đạt {good} lên {reached} ({fmt.count(len(todo))} việc):"
-    rest = [f"và {fmt.count(len(todo) - _PLANNED)} việc nữa (--json để lấy đủ)"] if len(todo) > _PLANNED else []
-    return [head, *todo[:_PLANNED], *rest]
+        head = f"Ít việc nhất để khả năng {attains(good)} lên {reached} ({fmt.count(len(todo))} việc):"
+    return [head, *todo]
 
 
 def lever_lines(lever: Mapping[str, Any], good: str) -> list[str]:
@@ -145,7 +232,7 @@ def lever_lines(lever: Mapping[str, Any], good: str) -> list[str]:
     more = lever["points_possible"] - (lever["points_now"] or 0.0)
     parts = [
         f"thêm khoảng {fmt.points(more)} điểm",
-        f"khả năng đạt {good}: {change(chance(lever['p_good_now']), chance(lever['p_good_if_done']))}",
+        f"khả năng {attains(good)}: {change(odds(lever['p_good_now']), odds(lever['p_good_if_done']))}",
     ]
     if lever.get("rank_now") is not None and lever.get("rank_if_done") is not None:
         parts.append(f"hạng dự kiến: {change(one(lever['rank_now']), one(lever['rank_if_done']))}")
@@ -156,10 +243,27 @@ def lever_lines(lever: Mapping[str, Any], good: str) -> list[str]:
 
 
 def open_text(counts: Mapping[str, Any]) -> str:
-    """How many dossiers are open, late already, likely to be late."""
-    late = f"{fmt.count(counts['past_due'])} hồ sơ đã quá hạn" if counts["past_due"] else "chưa hồ sơ nào quá hạn"
-    likely = f"khoảng {fmt.count(counts['expected_late'])} hồ sơ" if counts["expected_late"] >= 0.5 else "gần như không hồ sơ nào"
-    return f"Đang giải quyết {fmt.count(counts['count'])} hồ sơ, {late}; nếu không làm gì khác, {likely} sẽ trễ."
+    """How many dossiers are open, past the day promised, late by the definition, likely to become late."""
+    past, late = counts["past_due"], counts.get("late", counts["past_due"])
+    more = counts["expected_late"] - late
+    likely = f"khoảng {fmt.count(more)} hồ sơ nữa" if more >= 0.5 else "gần như không hồ sơ nào nữa"
+    if not counts["count"]:
+        return "Không có hồ sơ nào đang giải quyết."
+    said = f"{fmt.count(past)} hồ sơ đã quá ngày hẹn trả" if past else "chưa hồ sơ nào quá ngày hẹn trả"
+    if past != late:
+        said += f", {f'{fmt.count(late)} hồ sơ' if late else 'chưa hồ sơ nào'} bị tính trễ hạn"
+    return f"Đang giải quyết {fmt.count(counts['count'])} hồ sơ, {said}; nếu không làm gì khác, {likely} sẽ trễ."
+
+
+def measured_text(commune: Mapping[str, Any], document: Mapping[str, Any]) -> str | None:
+    """Why today's points are so few: only what has figures is scored so far; None when everything is."""
+    most, now = sum(row.get("max_points") or 0.0 for row in commune.get("criteria") or []), commune["now"].get("max_scored")
+    if now is None or now >= most - 0.005 or over(document):
+        return None
+    return (
+        f"«{today(document)}» mới tính các nội dung đã có số liệu, tối đa {fmt.points(now)} trong {fmt.points(most)} điểm; «Cuối năm» tính cả "
+        "những nội dung sẽ có."
+    )
 
 
 def days_left_text(days: float | None) -> str:

@@ -21,6 +21,22 @@ REBUILD_LABELS = {
     "lost": "không dựng lại được",
 }
 
+FORECAST_LABELS = REBUILD_LABELS | {
+    "different": "KHÁC với dự báo đã lưu",
+    "tampered": "dự báo đang lưu ĐÃ BỊ SỬA",
+    "lost": "không làm lại được",
+}
+
+FORECAST_FIELDS = {
+    "now": "điểm tại ngày dự báo",
+    "index": "điểm cuối năm",
+    "grading_index": "chỉ số xếp loại cuối năm",
+    "grade_probability": "khả năng xếp loại",
+    "p_good": "khả năng đạt xếp loại cần đạt",
+    "rank_probability": "khả năng từng hạng",
+    "expected_rank": "hạng dự kiến",
+}
+
 ORIGIN_LABELS = {"nightly": "chuỗi đêm", "score": "chấm điểm", "demo": "chạy thử", "scenario": "phương án"}
 
 FIELD_LABELS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,7 @@ TABLES: Final = {
     "initiatives": ("initiatives", ("submitted_on", "recognised_on")), "declarations": ("declarations", ("declared_on",)),
     "monthly_reports": ("monthly_report", ()), "published_results": ("published_results", ("published_on",)),
 }  # fmt: skip
+Months = Collection[int] | Mapping[int, Collection[int]]
 
 
 def closed_before(world: World, moment: dt.datetime) -> World:
@@ -32,16 +33,17 @@ def closed_before(world: World, moment: dt.datetime) -> World:
 
 
 def month_files(
-    world: World, work: Path, until: dt.date | None = None, months: Collection[int] = range(1, 13), reports: bool = True
+    world: World, work: Path, until: dt.date | None = None, months: Months = range(1, 13), reports: bool = True
 ) -> Iterator[tuple[str, Path, dt.datetime]]:
     """Write what changed by each of these months' ends; yields (contract, file, moment at which it comes: the last second).
 
+    months: the months of delivery, the same of every year or by year (a year that is not named: all of them).
     Monthly reports, unless left out, are written for the months of delivery alone.
     """
     plain = Quirks(titles=False, number=False)
     before = dt.datetime.min
     for year in world.years:
-        for month in sorted(months):
+        for month in sorted(months.get(year, range(1, 13)) if isinstance(months, Mapping) else months):
             end = dt.datetime(year, month, calendar.monthrange(year, month)[1], 23, 59, 59)
             if until is not None and end.date() > until:
                 return

@@ -73,6 +73,14 @@ def working_months(tx: Transaction, first_day: date, day: date, last_day: date) 
     return tx.frame(sql_text("marts/working_months.sql"), params)
 
 
+def last_events(tx: Transaction, seen: Seen, units: Sequence[str]) -> dict[str, date]:
+    """Return unit → the last day on which it received or finished a dossier."""
+    scope = marts.versions(seen.known_at) + " and unit_code = any(%(units)s)"
+    params = {"units": list(units), "as_of": seen.as_of, "known_at": seen.known_at}
+    rows = tx.rows(sql_text("marts/last_events.sql").replace("{scope}", scope), params)
+    return {row["unit_code"]: row["last_day"] for row in rows}
+
+
 def last_heard(tx: Transaction, units: Sequence[str], known_at: datetime | None) -> dict[str, datetime]:
     """Return table → when the last file came that speaks of some of the units."""
     rows = tx.rows(sql_text("marts/last_heard.sql"), {"units": list(units), "known_at": known_at})

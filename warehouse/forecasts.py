@@ -66,6 +66,11 @@ def forecast(tx: Transaction, forecast_id: int) -> dict[str, Any] | None:
     return tx.one("select * from forecasts where forecast_id = %(id)s", {"id": forecast_id})
 
 
+def forecast_ids(tx: Transaction) -> list[int]:
+    """Return the numbers of all stored forecasts, in order."""
+    return [int(row["forecast_id"]) for row in tx.rows("select forecast_id from forecasts order by forecast_id")]
+
+
 def latest(tx: Transaction, criteria_set: str, definition: str, year: int, before: datetime) -> dict[str, Any] | None:
     """Return the latest stored forecast made for a moment before another, with its recipe and result; None without any."""
     return tx.one(
@@ -152,3 +157,37 @@ def scores(
             "years": None if years is None else list(years),
         },
     )  # fmt: skip
+
+
+def years_known(tx: Transaction) -> list[int]:
+    """Return the years of which dossiers were received and anything was declared: only those were ever graded."""
+    rows = tx.rows(
+        """
+        select distinct d.year from declarations_facts as d
+        where d.known_to = 'infinity' and exists (
+            select 1 from dossiers_facts as f
+            where
+                f.received_at >= make_timestamptz(d.year, 1, 1, 0, 0, 0, 'Asia/Ho_Chi_Minh')
+                and f.received_at < make_timestamptz(d.year + 1, 1, 1, 0, 0, 0, 'Asia/Ho_Chi_Minh')
+        )
+        order by d.year
+        """
+    )
+    return [int(row["year"]) for row in rows]
+
+
+def scores_digest(tx: Transaction, before: int) -> str:
+    """Return a digest of all scores of past forecasts of the years before another; the moment they were reckoned is left out."""
+    return str(
+        tx.scalar(
+            """
+            select md5(coalesce(string_agg(
+                (to_jsonb(s) - 'created_at')::text, '\n'
+                order by s.criteria_set, s.definition, s.year, s.month, s.unit_id, s.model
+            ), ''))
+            from forecast_scores as s
+            where s.year < %(before)s
+            """,
+            {"before": before},
+        )
+    )

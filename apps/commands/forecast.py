@@ -1,4 +1,4 @@
-"""`cchc forecast`."""
+"""`cchc forecast` and `cchc forecast-verify`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from apps.options import (
     units_option,
     year_option,
 )
+
+DIFFERS = 3
 
 
 @click.command(cls=Command)
@@ -41,10 +43,25 @@ def forecast(
     from flows.steps.forecast_document import forecast_and_store
 
     asked, home = question_of(year, None, as_of, known_at, definition, criteria_set, units_on), home_of()
+    draws, seed = DRAWS if draws is None else draws, SEED if seed is None else seed
     with show.progress("Dự báo", json_out) as advance, home.database.begin() as tx:
         document = forecast_and_store(
-            home, tx, asked, criteria_set, draws=draws or DRAWS, seed=SEED if seed is None else seed, commune=commune,
-            origin="forecast", advance=advance,
-        )  # fmt: skip
+            home, tx, asked, criteria_set, draws=draws, seed=seed, commune=commune, origin="forecast", advance=advance
+        )
     say(document, json_out, show_forecast)
     return 0
+
+
+@click.command("forecast-verify", cls=Command)
+@click.argument("forecast_id", metavar="[SỐ]", type=int, required=False)
+@as_json
+def forecast_verify(forecast_id: int | None, json_out: bool) -> int:
+    """Làm lại dự báo đã lưu (một số, hoặc tất cả) từ công thức của nó rồi đối chiếu từng con số."""
+    from apps import show
+    from apps.tables.night import verified
+    from flows.steps.forecast_again import verify
+
+    with show.progress("Đối chiếu", json_out):
+        document = verify(home_of(), forecast_id)
+    say(document, json_out, verified)
+    return DIFFERS if document["bad"] else 0

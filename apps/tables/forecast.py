@@ -34,24 +34,39 @@ def show_district(document: dict[str, Any]) -> None:
         f"{safe(document.get('criteria_label') or document['criteria_set'])}: dự báo cuối năm {document['year']}, tính đến "
         f"{when(document['as_of'])}",
         ("Hạng dự kiến", "right"), "Xã", ("Bây giờ", "right"), ("Cuối năm", "right"), ("Khoảng 80 %", "right"),
-        (f"Đạt {safe(good)}", "right"), ("Hạng khả dĩ", "right"),
+        (safe(_headed(words.attains(good))), "right"), ("Hạng khả dĩ", "right"),
     )  # fmt: skip
     for row in sorted(document["communes"], key=_by_rank):
         if not words.is_known(row):
             table.add_row(fmt.DASH, safe(row["name"]), points(row["now"]["total"]), *[fmt.DASH] * 4)
             continue
-        expected, p_good = row.get("expected_rank"), row.get("p_good")
+        expected, p_good, settled = row.get("expected_rank"), row.get("p_good"), words.over(document)
         table.add_row(
             fmt.DASH if expected is None else one(expected), safe(row["name"]), points(row["now"]["total"]),
-            one(row["index"]["p50"]), words.index_range(row["index"]), fmt.DASH if p_good is None else chance(p_good),
+            one(row["index"]["p50"]), words.index_range(row["index"]), 
+            fmt.DASH if p_good is None else words.odds(p_good, settled),
             words.rank_range(row.get("rank_probability") or []),
         )  # fmt: skip
     out.print(table)
+    _silence(out, document, None)
     out.print(words.HOW_TO_READ)
-    if any(row.get("rank_basis") == "estimated_peers" for row in document["communes"]):
-        out.print(f"[yellow]{RANK_ESTIMATED}[/]")
+    _estimated(out, document, document["communes"])
     _trust(out, document)
     out.print("Trang của một xã: thêm «--commune MÃ».")
+
+
+def _headed(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _silence(out: Console, document: dict[str, Any], commune: dict[str, Any] | None) -> None:
+    """A warning where exports are weeks old; in the district's table also whose they are."""
+    told = words.silence_text(commune, document)
+    if told:
+        out.print(f"[yellow]{safe(told)}[/]")
+    behind = [row for row in document["communes"] if row.get("data_until") not in (None, document.get("data_until"))]
+    if commune is None and behind:
+        out.print(f"[yellow]{safe(words.behind_text(behind))}[/]")
 
 
 def _by_rank(row: dict[str, Any]) -> tuple[bool, float, float, str]:
@@ -66,14 +81,19 @@ def show_commune(document: dict[str, Any], commune: dict[str, Any]) -> None:
         return out.print(safe(words.without_data_text([commune["name"]])))
     out.print(f"[bold]{safe(words.headline(commune, document))}[/]")
     out.print(f"(Tính đến {when(document['as_of'])}; {safe(document.get('criteria_label') or document['criteria_set'])}.)")
+    _silence(out, document, commune)
     out.print(_now_and_then(document, commune))
-    _grades(out, commune)
-    _ranks(out, commune)
+    measured = words.measured_text(commune, document)
+    if measured:
+        out.print(f"{safe(measured)}\n")
+    _grades(out, document, commune)
+    _ranks(out, document, commune)
     if not words.over(document):
         _what_to_do(out, document, commune)
-    _dossiers(out, commune)
+    _dossiers(out, document, commune)
     _changes(out, document, commune)
-    _doubts(out, commune)
+    if not words.over(document):
+        _doubts(out, commune)
     _trust(out, document)
 
 
@@ -82,18 +102,18 @@ def _now_and_then(document: dict[str, Any], commune: dict[str, Any]) -> Any:
     now, index = commune["now"], commune["index"]
     table = new_table("", "", ("Điểm", "right"), (f"80{fmt.NBSP}% khả năng", "right"), "Xếp loại", ("Hạng", "right"))
     table.columns[-1].no_wrap = True
-    table.add_row("Đến nay", points(now["total"]), "", safe(now["grade"]), str(now["rank"] or fmt.DASH))
+    table.add_row(words.today(document), points(now["total"]), "", safe(now["grade"]), str(now["rank"] or fmt.DASH))
     chances = commune.get("rank_probability") or []
     ranked = commune.get("expected_rank") is not None and len(chances) > 1
     rank = f"{one(commune['expected_rank'])} (khoảng {words.rank_range(chances)})" if ranked else fmt.DASH
     table.add_row(
         f"Cuối năm {document['year']}", one(index["p50"]), words.index_range(index),
-        safe(words.likely_grade(words.grade_chances(commune))), rank,
+        safe(words.likely_grade(words.grade_chances(commune), words.over(document))), rank,
     )  # fmt: skip
     return table
 
 
-def _grades(out: Console, commune: dict[str, Any]) -> None:
+def _grades(out: Console, document: dict[str, Any], commune: dict[str, Any]) -> None:
     chances = words.grade_chances(commune)
     if not chances:
         out.print(f"{words.NO_GRADE}\n")
@@ -101,26 +121,36 @@ def _grades(out: Console, commune: dict[str, Any]) -> None:
     out.print("[bold]Khả năng xếp loại cuối năm[/]")
     widest = max(len(grade) for grade in chances)
     for grade, p in chances.items():
-        out.print(f"  {safe(grade):<{widest}}  [blue]{words.bar(p)}[/] {chance(p)}")
+        out.print(f"  {safe(grade):<{widest}}  [blue]{words.bar(p)}[/] {words.odds(p, words.over(document))}")
     out.print()
 
 
-def _ranks(out: Console, commune: dict[str, Any]) -> None:
+def _ranks(out: Console, document: dict[str, Any], commune: dict[str, Any]) -> None:
     """A bar for each rank that has a chance of half a percent; the others are said in one line."""
     chances = commune.get("rank_probability") or []
     if len(chances) < 2:
-        out.print(f"{words.NO_RANK}\n")
+        out.print(words.NO_RANK)
+        _estimated(out, document, [commune])
+        out.print()
         return
     out.print(f"[bold]Khả năng của từng hạng[/] (trong {len(chances)} xã)")
     likely = [(rank, p) for rank, p in enumerate(chances, 1) if p >= 0.005]
     top = max(p for _, p in likely)
     for rank, p in likely:
-        out.print(f"  Hạng {rank:>3}  [blue]{words.bar(p / top)}[/] {chance(p)}")
+        out.print(f"  Hạng {rank:>3}  [blue]{words.bar(p / top)}[/] {words.odds(p, words.over(document))}")
     if len(likely) < len(chances):
         out.print(f"  Các hạng khác: gần như không (dưới 1{fmt.NBSP}%).")
-    if commune.get("rank_basis") == "estimated_peers":
-        out.print(f"  [yellow]{RANK_ESTIMATED}[/]")
+    _estimated(out, document, [commune])
     out.print()
+
+
+def _estimated(out: Console, document: dict[str, Any], communes: list[dict[str, Any]]) -> None:
+    """What the ranks rest on where other communes have no data."""
+    told = (document.get("peers") or {}).get("text")
+    if told:
+        out.print(f"[yellow]{safe(told)}[/]")
+    elif any(row.get("rank_basis") == "estimated_peers" for row in communes):
+        out.print(f"[yellow]{RANK_ESTIMATED}[/]")
 
 
 def _what_to_do(out: Console, document: dict[str, Any], commune: dict[str, Any]) -> None:
@@ -151,10 +181,12 @@ def _hanging(out: Console, mark: str, lines: list[str]) -> None:
     out.print(grid)
 
 
-def _dossiers(out: Console, commune: dict[str, Any]) -> None:
+def _dossiers(out: Console, document: dict[str, Any], commune: dict[str, Any]) -> None:
     """The dossiers to save this week, by the points at stake."""
     if commune.get("open"):
         out.print(words.open_text(commune["open"]))
+    if words.over(document):
+        return out.print()
     listed = commune.get("to_save") or []
     rows = [row for row in listed if row["p_late"] >= _WORTH][:_SAVED]
     if not rows:
@@ -165,7 +197,8 @@ def _dossiers(out: Console, commune: dict[str, Any]) -> None:
     for row in rows:
         due = fmt.DASH if not row["due_on"] else day(row["due_on"])[:5]
         table.add_row(
-            safe(row["dossier_code"]), safe(row["procedure"]), safe(row["officer"] or row["department"]),
+            safe(row["dossier_code"]), safe(row.get("procedure_name") or row["procedure"]),
+            safe(row["officer"] or row["department"]),
             f"{due}\n{words.days_left_text(row['days_left'])}", chance(row["p_late"]),
         )  # fmt: skip
     out.print(table)
@@ -177,7 +210,10 @@ def _changes(out: Console, document: dict[str, Any], commune: dict[str, Any]) ->
     """What moved since the last forecast, and the last few forecasts themselves."""
     changes = commune.get("changes")
     if changes:
-        out.print(f"[bold]Có gì đổi.[/] {safe(changes.get('text') or words.changes_text(changes))}")
+        # Of a year that is over the parts say nothing: all that was expected has come as facts, or has not.
+        parts = {name: changes[name] for name in ("since", "before", "after")} if words.over(document) else changes
+        told = None if words.over(document) else changes.get("text")
+        out.print(f"[bold]Có gì đổi.[/] {safe(told or words.changes_text(parts))}")
     earlier = (commune.get("history") or [])[-_EARLIER:]
     if earlier:
         said = "; ".join(f"{day(row['as_of'])}: {one(row['p50'])} ({words.index_range(row)})" for row in earlier)

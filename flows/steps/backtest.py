@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -186,22 +186,23 @@ def cast_all(home: Home, tx: Transaction, asked: Question, plan: Plan) -> Origin
     """Let every model forecast one question. Raises: UserError."""
     from flows.steps.forecast import check, good_grade, prepare
     from scoring.forecast.baselines import last_year, run_rate
-    from scoring.forecast.model import forecast, good_code
+    from scoring.forecast.fitted import fit
+    from scoring.forecast.model import Forecast, drawn, good_code, widened
     from scoring.forecast.scorecard import Cast
 
     _, inputs, rules = prepare(home, tx, asked, plan.set_name)
     check(plan.draws, rules)
     calibration = calibration_for(tx, plan.set_name, plan.definition, asked.year, asked.last_day)
+    fitted = fit(inputs, rules)
+    raw, even = (drawn(one, draws=plan.draws, seed=plan.seed) for one in (fitted, replace(fitted, plain=True)))
 
-    def drawn(factor: float = 1.0, plain_model: bool = False) -> Cast:
-        found = forecast(inputs, rules, draws=plan.draws, seed=plan.seed, factor=factor, plain=plain_model)
+    def cast(found: Forecast) -> Cast:
         return Cast(found.totals, found.grades, found.ranks)
 
-    raw = drawn()
     casts = {
-        "raw": raw,
-        "model": drawn(calibration["factor"]) if calibration else raw,
-        "plain": drawn(plain_model=True),
+        "raw": cast(raw),
+        "model": cast(widened(raw, calibration["factor"]) if calibration else raw),
+        "plain": cast(even),
         "run_rate": run_rate(inputs, rules),
         "last_year": last_year(inputs, rules, _before(home, tx, asked, plan)),
     }

@@ -9,7 +9,7 @@ from typing import Final
 NAMES: Final = (
     "snapshot_taken", "arrival_recorded", "content_claimed", "parsed", "gate_asked", "load_opened", "merged",
     "later_files_heard", "quarantine_kept", "counts_written", "judged", "before_commit", "committed", "counts_refreshed",
-    "scored", "published",
+    "scored", "published", "foretold",
 )  # fmt: skip
 _seen: dict[str, int] = {}
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import criteria
 from flows.steps.forecast import Forecasted, prepare
-from flows.steps.home import ZONE, Home
+from flows.steps.home import ZONE, Home, UserError
 
 if TYPE_CHECKING:
     from flows.steps.measure import Question
@@ -21,35 +21,63 @@ Medians = dict[str, int]
 
 
 def changes_of(home: Home, tx: Transaction, done: Forecasted) -> dict[str, dict[str, Any]]:
-    """Return, by unit, {since, before, after, elapsed, new_facts, rules, text}; empty without a forecast of an earlier day."""
+    """Return, by unit, {since, before, after, elapsed, new_facts, rules, text}.
+
+    Empty without a forecast of an earlier day, and when that one cannot be made again.
+    """
     from flows.steps.forecast_store import latest_before
-    from messages.forecast_words import changes_text
-    from scoring.forecast.change import split
 
     asked = done.asked
     dawn = datetime.combine(asked.last_day, time(0), ZONE)
     earlier = latest_before(tx, done.rules.name, asked.definition, asked.year, dawn)
     if earlier is None or earlier["recipe"]["question"].get("units_on") != _units_on(asked):
         return {}
-    recipe, today = earlier["recipe"], _middles(done)
-    then = replace(asked, as_of=earlier["as_of"], known_at=datetime.fromisoformat(recipe["known_at"]))
-    same_rules = recipe["criteria_hash"] == done.rules.hash
-    content = None if same_rules else _content(tx, recipe)
+    same_rules = earlier["recipe"]["criteria_hash"] == done.rules.hash
+    content = None if same_rules else _content(tx, earlier["recipe"])
     if not same_rules and content is None:
         return {}
-    if (recipe["draws"], recipe["seed"]) == (done.forecast.draws, done.forecast.seed):
-        before = {row["unit_id"]: _units(row["index"]["p50"], done) for row in earlier["result"]["communes"]}
-    else:
-        before = _again(home, tx, then, done, content)
-    later = _again(home, tx, replace(asked, known_at=then.known_at), done, content)
-    old_rules = None if same_rules else _again(home, tx, asked, done, content)
+    try:
+        before, later = _as_known_then(home, done, earlier, content)
+        old_rules = None if same_rules else _again(home, tx, asked, done, content)
+    except (UserError, criteria.CriteriaError):
+        return {}
+    return _told(done, earlier["as_of"], before, later, old_rules)
+
+
+def _as_known_then(home: Home, done: Forecasted, earlier: dict[str, Any], content: Any) -> tuple[Medians, Medians]:
+    """Return the middles of the earlier forecast with today's luck, and those of its facts looked at today.
+
+    Its facts are those of the loads it lists: a file that came since but says it was received before is a new fact.
+    """
+    from flows.steps.rebuild import leave_out_later
+    from flows.steps.runs import numbers
+    from warehouse import runs
+
+    recipe, known_at = earlier["recipe"], datetime.fromisoformat(earlier["recipe"]["known_at"])
+    later = replace(done.asked, known_at=known_at)
+    with runs.trial(home.database) as past:
+        leave_out_later(past, numbers(recipe["loads"]), known_at)
+        if (recipe["draws"], recipe["seed"]) == (done.forecast.draws, done.forecast.seed):
+            before = {row["unit_id"]: _units(row["index"]["p50"], done) for row in earlier["result"]["communes"]}
+        else:
+            before = _again(home, past, replace(later, as_of=earlier["as_of"]), done, content)
+        looked_at_today = _again(home, past, later, done, content)
+    return before, looked_at_today
+
+
+def _told(
+    done: Forecasted, since: datetime, before: Medians, later: Medians, old_rules: Medians | None
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    from messages.forecast_words import changes_text
+    from scoring.forecast.change import split
+
     scale, found = 10**done.rules.decimals, {}
-    for unit, middle in today.items():
+    for unit, middle in _middles(done).items():
         if unit not in before or unit not in later or (old_rules is not None and unit not in old_rules):
             continue
         parts = split(before[unit], later[unit], middle, old_rules[unit] if old_rules else None)
         row = {name: getattr(parts, name) / scale for name in ("before", "after", "elapsed", "new_facts", "rules")}
-        found[unit] = {"since": earlier["as_of"].isoformat(), **row}
+        found[unit] = {"since": since.isoformat(), **row}
         found[unit]["text"] = changes_text(found[unit])
     return found
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from flows.steps.forecast import Forecasted, forecast_question, good_grade, head_json
 from flows.steps.forecast_changes import changes_of
-from flows.steps.forecast_peers import Places, places_of
-from flows.steps.home import Home
+from flows.steps.forecast_peers import JOINT, Places, places_of
+from flows.steps.home import Home, UserError
 from flows.steps.measure import Question, plain
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from warehouse.database import Transaction
 
 Advance = Callable[[str, int, int], None]
+_DIGITS: Final = 6
+#: What is told of an earlier forecast: a line for each of the year's days.
+_HISTORY: Final = ("as_of", "p025", "p10", "p50", "p90", "p975")
 
 
 @dataclass(frozen=True)
@@ -49,17 +52,19 @@ def forecast_and_store(
     chosen = home.commune(commune, asked.unit_day) if commune else None
     hold_inputs(tx)
     advance("mô phỏng phần còn lại của năm", 0, 2)
-    done = forecast_question(home, tx, asked, set_name, draws=draws, seed=seed, look=_look)
+    done = forecast_question(home, tx, asked, set_name, draws=draws, seed=seed, look=look_at)
     advance("so với lần dự báo trước", 1, 2)
     document = forecast_json(home, tx, done)
     stored = store(home, tx, asked, done.rules, document, origin=origin)
     advance("xong", 2, 2)
     if chosen is not None:
         document["communes"] = [row for row in document["communes"] if row["unit_id"] == chosen.unit_id]
+        if not document["communes"]:
+            raise UserError("no_data", f"Chưa có số liệu nào của {chosen.full_name} trong năm {asked.year}; nạp tệp xuất trước.")
     return document | {"forecast": stored}
 
 
-def _look(block: Block, fitted: Fitted) -> Seen:
+def look_at(block: Block, fitted: Fitted) -> Seen:
     """Levers, plans and budgets of a block."""
     from scoring.forecast.budget import budgets, points_at_stake
     from scoring.forecast.levers import changes, levers
@@ -82,16 +87,18 @@ def forecast_json(home: Home, tx: Transaction, done: Forecasted) -> dict[str, An
     from flows.steps.forecast_store import history
 
     asked, rules = done.asked, done.rules
-    rows = _communes(done, places_of(home, tx, done))
+    places = places_of(home, tx, done)
+    rows = communes_json(done, places)
     changed = changes_of(home, tx, done)
     earlier = history(tx, rules.name, asked.definition, asked.year, asked.as_of)
     for row in rows:
         row["changes"] = changed.get(row["unit_id"])
-        row["history"] = earlier.get(row["unit_id"], [])
-    return head_json(done) | {"communes": rows, "scorecard": scorecard_json(tx, rules.name, asked.definition, asked.year)}
+        row["history"] = [{name: point[name] for name in _HISTORY} for point in earlier.get(row["unit_id"], [])]
+    card = scorecard_json(tx, rules.name, asked.definition, asked.year)
+    return head_json(done) | {"peers": places.peers, "communes": rows, "scorecard": card}
 
 
-def _communes(done: Forecasted, places: Places) -> list[dict[str, Any]]:
+def communes_json(done: Forecasted, places: Places) -> list[dict[str, Any]]:
     import numpy as np
 
     from scoring.forecast.levers import SAMPLE, ranked
@@ -116,24 +123,26 @@ def _communes(done: Forecasted, places: Places) -> list[dict[str, Any]]:
     for k, unit in enumerate(inputs.units):
         subject = subjects[unit]
         mine = lines[unit]
-        levers = ranked(seen.levers.get(unit, ()), found.basis[:SAMPLE, k], everybody)
+        levers = seen.levers.get(unit, ())
+        levers = ranked(levers, found.basis[:SAMPLE, k], everybody) if places.kind else levers
         shares = {code: np.array([share]) for code, share in zip(mine["code"], mine["variance_share"])}
         rows.append(
             {
                 "commune": subject.unit.code, "name": subject.unit.name, "unit_id": unit,
-                "now": _now(now.loc[unit]),
+                "now": _now(now.loc[unit], ranked=places.kind == JOINT),
                 "index": {name: _number(values[k]) for name, values in index.items()},
                 "grading_index": {name: _number(values[k]) for name, values in grading.items()},
-                "grade_probability": {grade: float(values[k]) for grade, values in grades.items() if grade is not None},
-                "no_grade_probability": float(grades[None][k]) if None in grades else 0.0,
-                "p_good": float(good[k]), "rank_probability": [float(p) for p in places.probability[k]],
+                "grade_probability": {grade: _number(values[k]) for grade, values in grades.items() if grade is not None},
+                "no_grade_probability": _number(grades[None][k]) if None in grades else 0.0,
+                "p_good": _number(good[k]), "rank_probability": [_number(p) for p in places.probability[k]],
                 "expected_rank": _number(expected[k]), "rank_basis": places.kind,
-                "not_measured_share": float(not_measured_share(shares, kinds)[0]),
+                "not_measured_share": _number(not_measured_share(shares, kinds)[0]),
                 "criteria": [_line(rules.criterion(row.code), row, points.get((unit, row.code))) for row in mine.itertuples()],
                 "levers": [_lever(lever, done) for lever in levers],
                 "plan": _plan(seen.plans.get(unit), levers, done),
                 "budget": _budget(seen.budgets.get(unit), done),
                 "to_save": saved.get(unit, []), "open": opened[unit],
+                "data_until": done.silence.of(unit),
             }
             | (done.scored.view.describe(subject.unit) if done.scored.view else {})
         )  # fmt: skip
@@ -156,7 +165,7 @@ def _line(criterion: ResolvedCriterion, row: Any, points_now: float | None) -> d
         "code": criterion.code, "label": criterion.label, "kind": kind_of(criterion), "points_now": points_now,
         **{name: _number(getattr(row, name)) for name in ("mean", "p10", "p50", "p90")},
         "max_points": plain(criterion.max_points if criterion.kind == "base" else 0.0),
-        "variance_share": float(row.variance_share), "owner": criterion.owner, "provenance": criterion.provenance,
+        "variance_share": _number(row.variance_share), "owner": criterion.owner, "provenance": criterion.provenance,
     }  # fmt: skip
 
 
@@ -165,28 +174,30 @@ def _points_now(done: Forecasted) -> dict[tuple[str, str], float | None]:
     return {(unit, code): _number(p) for unit, code, p in zip(rows["commune"], rows["code"], rows["points"])}
 
 
-def _now(total: Any) -> dict[str, Any]:
+def _now(total: Any, ranked: bool) -> dict[str, Any]:
+    """Today's figures; a rank among all only where all are scored."""
+    rank = total["rank"] if ranked else None
     return {
         "total": plain(total["total"]), "share_pct": plain(total["share"]), "grading_index": plain(total["grading_index"]),
         "max_scored": plain(total["max_scored"]), "grade": total["grade"] if isinstance(total["grade"], str) else None,
-        "rank": None if total["rank"] is None or total["rank"] != total["rank"] else int(total["rank"]),
+        "rank": None if rank is None or rank != rank else int(rank),
     }  # fmt: skip
 
 
 def _number(value: Any) -> float | None:
-    """A number for JSON, None for NaN."""
-    return None if value is None or value != value else float(value)
+    """A number for JSON, None for NaN; further digits would be the luck of the draws."""
+    return None if value is None or value != value else round(float(value), _DIGITS)
 
 
 def _lever(lever: Lever, done: Forecasted) -> dict[str, Any]:
     from messages.forecast import lever_text
 
     return {
-        "code": lever.code, "label": lever.label, "owner": lever.owner, "points_now": lever.points_now,
-        "points_possible": lever.points_possible or 0.0, "gain": lever.gain, "needed": lever.needed,
+        "code": lever.code, "label": lever.label, "owner": lever.owner, "points_now": _number(lever.points_now),
+        "points_possible": _number(lever.points_possible or 0.0), "gain": _number(lever.gain), "needed": lever.needed,
         "needed_text": lever_text(_words(lever, done), done.inputs.horizon), "possible": lever.possible,
-        "p_good_now": lever.p_good_now, "p_good_if_done": lever.p_good_if_done, "rank_now": lever.rank_now,
-        "rank_if_done": lever.rank_if_done, "effort": lever.effort,
+        "p_good_now": _number(lever.p_good_now), "p_good_if_done": _number(lever.p_good_if_done),
+        "rank_now": _number(lever.rank_now), "rank_if_done": _number(lever.rank_if_done), "effort": _number(lever.effort),
     }  # fmt: skip
 
 
@@ -208,7 +219,7 @@ def _plan(plan: Plan | None, levers: Sequence[Lever], done: Forecasted) -> dict[
 def _budget(budget: Budget | None, done: Forecasted) -> dict[str, Any] | None:
     from messages.forecast import budget_text
 
-    if budget is None:
+    if budget is None or not budget.counted_expected:
         return None
     return {
         "definition": done.asked.definition, **asdict(budget), "left": budget.left, "left_prudent": budget.left_prudent,
@@ -217,7 +228,11 @@ def _budget(budget: Budget | None, done: Forecasted) -> dict[str, Any] | None:
 
 
 def _open_dossiers(done: Forecasted, seen: Seen) -> tuple[dict[str, list[dict[str, Any]]], dict[str, dict[str, Any]]]:
-    """Return, by unit, the open dossiers to save this week, and how many are open, late already, expected late in the end."""
+    """Return, by unit, the open dossiers to save this week, and how many are open: {count, past_due, late, expected_late}.
+
+    past_due: beyond the day promised, as in the measure `open_overdue`. late: so by the definition, which may let the clock
+    stand still. expected_late: late by the definition in the end, those that are so now included.
+    """
     import numpy as np
     import pandas as pd
 
@@ -226,14 +241,18 @@ def _open_dossiers(done: Forecasted, seen: Seen) -> tuple[dict[str, list[dict[st
     from scoring.forecast.hazard import lateness
 
     inputs = done.inputs
-    counts = {unit: {"count": 0, "past_due": 0, "expected_late": 0.0} for unit in done.units}
+    counts = {unit: {"count": 0, "past_due": 0, "late": 0, "expected_late": 0.0} for unit in done.units}
     if inputs.open.empty:
         return {}, counts
     late, chances = open_states(inputs)[0], lateness(inputs.endings, inputs.open)
     told = pd.DataFrame({"commune": inputs.open["commune"], "late": late, "chance": np.where(late, 1.0, chances)})
+    overdue = inputs.measures[inputs.measures["measure"] == "open_overdue"].set_index("commune")["numerator"]
     for unit, mine in told.groupby("commune"):
+        count = int(mine["late"].sum())
+        past = overdue.get(unit, np.nan)
         counts[str(unit)] = {
-            "count": len(mine), "past_due": int(mine["late"].sum()), "expected_late": float(mine["chance"].sum()),
+            "count": len(mine), "past_due": count if past != past else int(past), "late": count,
+            "expected_late": _number(mine["chance"].sum()),
         }  # fmt: skip
     if inputs.over:
         return {}, counts
@@ -249,4 +268,5 @@ def _cell(value: Any) -> Any:
         return None
     if isinstance(value, date):
         return value.isoformat()[:10]
-    return value.item() if hasattr(value, "item") else value
+    value = value.item() if hasattr(value, "item") else value
+    return _number(value) if isinstance(value, float) else value

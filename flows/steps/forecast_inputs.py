@@ -55,8 +55,19 @@ def inputs_of(home: Home, tx: Transaction, scored: Scored, horizon: date | None 
         names=tuple(u.name for u in lineages.communes), definition=asked.definition, calendar=calendar,
         measures=scored.measures, declarations=scored.declarations, panels=panels, received=received, resolved=resolved,
         open=_open(tx, seen, view, lineages), endings=_endings(tx, seen, months), named_complaints=complaints,
-        programme=programme_of(scored.rules), **_registers(tx, seen, months),
+        programme=programme_of(scored.rules), told=_told(tx, seen, lineages), **_registers(tx, seen, months),
     )  # fmt: skip
+
+
+def _told(tx: Transaction, seen: Seen, lineages: Lineages) -> dict[str, date]:
+    """Return commune → the last day on which it, or a unit that went into it, received or finished a dossier."""
+    from warehouse import forecast_facts
+
+    out: dict[str, date] = {}
+    for unit, day in forecast_facts.last_events(tx, seen, lineages.member_ids).items():
+        head = lineages.heads[unit]
+        out[head] = max(day, out.get(head, day))
+    return out
 
 
 def horizon_of(units: list[Unit], year: int) -> date:
@@ -153,7 +164,8 @@ def _registers(tx: Transaction, seen: Seen, months: Months) -> dict[str, pd.Data
     }
     own = {unit.unit_id: unit.unit_id for unit in months.lineages.communes}
     frames = {name: _named(frame, own if name == "published" else heads) for name, frame in kept.items()}
-    reports = _named(forecast_facts.register(tx, "monthly_reports", seen, asked.year, months.first_day), heads)
+    compared = min(months.first_day, date(asked.year - 1, 1, 1))  # a peer's reports are compared with those of last year
+    reports = _named(forecast_facts.register(tx, "monthly_reports", seen, asked.year, compared), heads)
     reports = reports.assign(month=numbers(reports["month"])).groupby(["commune", "month"], as_index=False).sum(min_count=1)
     reports = reports.astype(dict.fromkeys(reports.columns[2:], "float64"))
     return monthly | frames | {"monthly_reports": reports}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,9 +34,9 @@ def store(
     moment = now()
     extra = {name: document[name] for name in ("draws", "seed", "calibration", "horizon")}
     recipe = keep_recipe(home, tx, asked, rules, moment, extra=extra)
-    communes = [{key: value for key, value in row.items() if key not in _OF_EARLIER} for row in document["communes"]]
+    communes = lasting(document["communes"])
     kept = {key: value for key, value in document.items() if key != "scorecard"}
-    kept["communes"] = [{key: value for key, value in row.items() if key != "history"} for row in document["communes"]]
+    kept["communes"] = [row | {"changes": told.get("changes")} for row, told in zip(communes, document["communes"])]
     digest = digest_of(communes)
     number, new = forecasts.store(
         tx, recipe=recipe, recipe_digest=recipe_digest(recipe), result=kept, digest=digest, as_of=asked.as_of,
@@ -45,6 +46,19 @@ def store(
         said = {"says": f"dự báo số {number}", "origin": origin, "result": digest}
         record(tx, "forecast.store", f"forecast:{number}", said)
     return {"forecast": number, "recipe": recipe_digest(recipe), "result": digest}
+
+
+def lasting(communes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the communes of a document as their digest takes them: without earlier forecasts, and without an official's name.
+
+    Who has a dossier in hand is in the facts; a stored forecast is never changed, and says it of nobody.
+    """
+
+    def told(row: dict[str, Any]) -> dict[str, Any]:
+        saved = [{key: value for key, value in entry.items() if key != "officer"} for entry in row.get("to_save") or []]
+        return {key: value for key, value in row.items() if key not in _OF_EARLIER} | {"to_save": saved}
+
+    return [told(row) for row in communes]
 
 
 def _point(row: dict[str, Any]) -> dict[str, Any]:

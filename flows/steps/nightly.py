@@ -1,4 +1,4 @@
-"""The chain of a night: inbox → load → quality → measures → score → checks → what people find in the morning."""
+"""The chain of a night: inbox → load → quality → measures → score → checks → forecast → what people find in the morning."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from flows.steps.failpoints import reached
 from flows.steps.files import FileResult, Request, candidates, files_of, path_text
+from flows.steps.forecast_night import foretold, waits_again
 from flows.steps.home import ZONE, Home, UserError, code_version, now
 from flows.steps.ingest import gate_of, ingest_files
 from flows.steps.measure import Question, question
@@ -36,25 +37,38 @@ def nightly(home: Home, as_of: datetime | None = None, year: int | None = None, 
         started = now()
         files = take_inbox(home, advance)
         with home.database.begin() as tx:
-            state = state_digest(home, tx, asked.year, moment)
+            state = state_of(home, tx, asked.year, moment)
+            digest = _digest(tx, asked.year, state)
             last = tx.one("select * from nightly_runs where outcome <> 'failed' order by run_id desc limit 1")
         new = [file for file in files if file.status != "duplicate"]
-        if last is not None and last["state_digest"] == state and not any(f.status == "loaded" for f in new):
-            return _nothing_new(home, moment, started, state, last, files)
+        same = last is not None and last["state_digest"] == digest and not waits_again(last["summary"])
+        if last is not None and same and not any(f.status == "loaded" for f in new):
+            return _nothing_new(home, moment, started, digest, last, files)
         document, scored = _publish(home, asked)
         document["commitments"] = promised(home, asked, scored)
         document["written"] = write_reports(home, document["score"], document["commitments"]["notices"])
+        document["forecast"], drawn = foretold(home, asked, advance)
+        document["written"] |= drawn
         summary = {"run": document["run"], "files": len(new), "findings": len(document["findings"])}
-        _record(home, moment, started, state, "done", summary)
+        summary["forecast"] = {name: document["forecast"][name] for name in ("id", "code")}
+        with home.database.begin() as tx:
+            digest = _digest(tx, asked.year, state)  # with what the forecast learnt of itself tonight
+        _record(home, moment, started, digest, "done", summary)
         loaded = sum(file.status == "loaded" for file in files)
         rejected = sum(file.status == "rejected" for file in files)
         return {
             "status": "done",
-            "message": f"Xong: nạp {loaded} tệp mới, từ chối {rejected} tệp, chấm {len(document['score']['communes'])} xã.",
+            "message": _said(loaded, rejected, document),
             "rejected": rejected,
             "files": [file.to_json() for file in new],
             **document,
         }
+
+
+def _said(loaded: int, rejected: int, document: dict[str, Any]) -> str:
+    scored, foreseen = len(document["score"]["communes"]), len(document["forecast"]["communes"])
+    head = f"Xong: nạp {loaded} tệp mới, từ chối {rejected} tệp, chấm {scored} xã"
+    return f"{head}, dự báo {foreseen} xã." if foreseen else f"{head}; chưa dự báo được."
 
 
 def take_inbox(home: Home, advance: Advance | None = None) -> list[FileResult]:
@@ -95,15 +109,22 @@ def _known_file(path: Path, known: dict[str, Any]) -> FileResult:
     )
 
 
-def state_digest(home: Home, tx: Any, year: int, moment: datetime) -> str:
-    """Return what a night's result depends on: the loads, the rules, the registers, the code, the day."""
+def state_of(home: Home, tx: Any, year: int, moment: datetime) -> list[Any]:
+    """Return what a night's result depends on and does not change itself: loads, rules, registers, code, the day."""
     import criteria
 
     newest = tx.scalar("select coalesce(max(load_id), 0) from loads")
     day = moment.astimezone(ZONE).date().isoformat()
     notices = {path.name: sha256(path.read_bytes()).hexdigest() for path in sorted(home.notices.glob("*.yaml"))}
     rules = [criteria.load_set().hash, definitions_content(), notices]
-    return digest_of([newest, year, day, rules, home.calendar.version, home.register.version, code_version()])
+    return [newest, year, day, rules, home.calendar.version, home.register.version, code_version()]
+
+
+def _digest(tx: Any, year: int, state: list[Any]) -> str:
+    """Return the digest of a night's state together with the scorecard, which says how wide the forecast must be."""
+    from warehouse import forecasts
+
+    return digest_of([*state, forecasts.scores_digest(tx, year)])
 
 
 def _publish(home: Home, asked: Question) -> tuple[dict[str, Any], Scored]:

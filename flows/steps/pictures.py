@@ -20,21 +20,29 @@ if TYPE_CHECKING:
 SCALE: Final = 2
 LOCALE: Final = {"decimal": ",", "thousands": ".", "grouping": [3], "currency": ["", "\u00a0₫"], "percent": "\u00a0%"}
 DISTRICT: Final = "huyen"
+#: The pictures of a commune.
+KINDS: Final = ("diem", "xep-loai", "hang", "viec-can-lam")
 
 
-def draw_pictures(home: Home, document: dict[str, Any], codes: Sequence[str] | None = None) -> dict[str, str]:
-    """Draw the district and the communes. codes: only these communes; the district's picture is then left as it is.
+def draw_pictures(
+    home: Home, document: dict[str, Any], codes: Sequence[str] | None = None, *, whole: bool = False
+) -> dict[str, str]:  # fmt: skip
+    """Draw the district and the communes. codes: only these communes; the other pictures are then left as they are.
 
+    whole: the district is drawn all the same, and pictures of communes left out are taken away: the folder is of this night.
     Returns label → path (PNG): every picture of a single commune, else the district's and the folder.
     """
     folder = home.reports / f"du-bao-{document['year']}"
     folder.mkdir(parents=True, exist_ok=True)
     communes = [c for c in document["communes"] if codes is None or {c["commune"], c["unit_id"]} & set(codes)]
     drawn = {}
-    for stem, chart in _charts(document, communes, with_district=codes is None and len(communes) > 1):
+    with_district = (codes is None or whole) and len(document["communes"]) > 1
+    for stem, chart in _charts(document, communes, with_district):
         if path := _keep(folder, stem, chart):
             drawn[stem] = path
-    if len(communes) == 1:
+    if whole:
+        _forget(folder, [c["unit_id"] for c in document["communes"] if c not in communes])
+    if len(communes) == 1 and not with_district:
         return {_label(stem): str(path) for stem, path in drawn.items()}
     district = {words.NAMES[DISTRICT]: str(drawn[DISTRICT])} if DISTRICT in drawn else {}
     return district | ({words.FOLDER: str(folder)} if drawn else {})
@@ -49,10 +57,16 @@ def _charts(
         yield DISTRICT, charts.district_chart(document)
     for commune in communes:
         stem = commune["unit_id"]
-        yield f"{stem}-diem", charts.fan_chart(commune, document)
-        yield f"{stem}-xep-loai", charts.grade_chart(commune, document)
-        yield f"{stem}-hang", charts.rank_chart(commune, document)
-        yield f"{stem}-viec-can-lam", charts.lever_chart(commune, document)
+        draw = (charts.fan_chart, charts.grade_chart, charts.rank_chart, charts.lever_chart)
+        for kind, chart in zip(KINDS, draw, strict=True):
+            yield f"{stem}-{kind}", chart(commune, document)
+
+
+def _forget(folder: Path, units: Sequence[str]) -> None:
+    """Take away the pictures of communes that this night does not draw."""
+    for unit in units:
+        for kind in KINDS:
+            _keep(folder, f"{unit}-{kind}", None)
 
 
 def _label(stem: str) -> str:

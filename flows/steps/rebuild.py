@@ -7,7 +7,7 @@ Everything happens in a transaction that is rolled back.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -151,15 +151,15 @@ def back_then(home: Home, past: Past) -> Iterator[tuple[Home, Transaction]]:
             there.__dict__["register"] = _register(past.units)
         if past.calendar != calendar_content(home):
             runs.shadow_calendar(tx, calendar_days(past.calendar))
-        _shadow_loads(tx, past.loads, past.asked.known_at)
+        assert past.asked.known_at is not None, "a recipe says when it was known"
+        leave_out_later(tx, past.loads, past.asked.known_at)
         yield there, tx
 
 
-def _shadow_loads(tx: Transaction, loads: tuple[int, ...], known_at: datetime | None) -> None:
-    """Leave out loads that came later although they claim an earlier time of receipt."""
+def leave_out_later(tx: Transaction, loads: Sequence[int], known_at: datetime) -> None:
+    """Let this transaction not know loads that came later although they claim an earlier time of receipt."""
     from warehouse import runs
 
-    assert known_at is not None, "a recipe says when it was known"
     later = [row["load_id"] for row in runs.loads_known(tx, known_at) if row["load_id"] not in set(loads)]
     if later:
         tables = tx.rows("select distinct target_table from loads where load_id = any(%(later)s)", {"later": later})

@@ -103,7 +103,8 @@ def fit(inputs: Inputs, rules: ResolvedSet, *, plain: bool = False) -> Fitted:
     answers = volume_outlook(spoken.trials, calendar) if heard and spoken is not None else None
     rates = {}
     for panel in dict.fromkeys(p for name in names for p in panels_of(name)):
-        if panel in inputs.panels and len(calendar.ahead):
+        unheard = panel in OF_ANSWERS and answers is None  # no form was ever answered: nothing is known of those to come
+        if panel in inputs.panels and len(calendar.ahead) and not unheard:
             rates[panel] = _rate(inputs, panel, inputs.panels[panel], volume, answers)
     open_now = _by_unit(inputs, np.ones(len(inputs.open)))
     late, may = open_states(inputs)

@@ -69,6 +69,7 @@ class Inputs:
     past_declarations: commune, year, criterion_code, value, points, state, declared_on: earlier years, as they ended.
     published: commune, year, index, grade, rank: results announced for earlier years.
     named_complaints: commune, month, forms. programme: the programme text that `task_on_time` is about.
+    told: the last day on which a unit is known to have received or finished a dossier.
     """
 
     day: date
@@ -93,6 +94,7 @@ class Inputs:
     named_complaints: pd.DataFrame
     programme: str | None = None
     monthly_reports: pd.DataFrame = field(default_factory=pd.DataFrame)
+    told: Mapping[str, date] = field(default_factory=dict)
 
     @property
     def over(self) -> bool:

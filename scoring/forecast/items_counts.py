@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from scipy.special import betainc  # type: ignore[import-untyped]
+from scipy.special import betainc, betaincinv, betaln, gammaln, xlog1py, xlogy  # type: ignore[import-untyped]
 
 from scoring.forecast.inputs import Bools, Floats, Inputs, month_number
 from scoring.forecast.items_latent import CELL_SHARE, binary_outcomes, chance, leaning
@@ -23,6 +23,9 @@ GRACE_DAYS: Final = 15
 GRACE_SHARE: Final = 0.5
 #: Events that a guess (of a unit's rate against the others', of this year's against earlier ones) weighs as much as.
 UNIT_EVENTS, YEAR_EVENTS = 2.0, 10.0
+#: How many events a year may have at most, where it is limited at all; points of the grid for a unit's own chance.
+LIMITS: Final = (1, 2, 3, 4, 6, 10)
+_GRID: Final = 64
 _OFFICIALS: Final = np.arange(2, 61)  # how many officials complaints may fall on
 
 
@@ -97,7 +100,8 @@ def _last_day(month: int) -> date:
 def rare_events(inputs: Inputs, frame: pd.DataFrame, column: str) -> Floats:
     """(N, M + 1) chances of 0 … M further events of this year. frame: commune, month, and `column` with how many.
 
-    As many as came in the same rest of earlier years, times how this year and this unit compare: Gamma–Poisson.
+    As many as came in the same rest of earlier years, times how this year and this unit compare: Gamma–Poisson, or, where
+    earlier years look like it (one or two initiatives a year, never five), binomial with so many at most a year.
     """
     counts = _by_year(inputs, frame, column)
     past, this = counts[:, :-1], counts[:, -1]
@@ -112,7 +116,56 @@ def rare_events(inputs: Inputs, frame: pd.DataFrame, column: str) -> Floats:
     own = past.sum(axis=(1, 2)) + this.sum(axis=1)
     expected = whole * past.shape[1] + (whole - rest) * year
     unit = (own + UNIT_EVENTS) / (expected + UNIT_EVENTS)
-    return events_to_come(rest * year * unit, own + UNIT_EVENTS)
+    open_ended = events_to_come(rest * year * unit, own + UNIT_EVENTS)
+    yearly = past.sum(axis=2)
+    most = max(yearly.max(initial=0.0), float(this.sum(axis=1).max()))
+    limits = [n for n in LIMITS if most <= n and 0 < whole < n] if past.shape[1] else []
+    if not limits:
+        return open_ended
+    fits = np.array([_open_fit(yearly, whole), *(_limited_fit(yearly, whole, n) for n in limits)])
+    weights = np.exp(fits - fits.max())
+    weights /= weights.sum()
+    late = min(rest / whole, 1 - 0.5 / (1 + float(yearly.sum())))  # even if none came so early before, one may
+    out = np.zeros((len(own), max(open_ended.shape[1], limits[-1] + 1)))
+    out[:, : open_ended.shape[1]] = weights[0] * open_ended
+    for weight, n in zip(weights[1:], limits):
+        out[:, : n + 1] += weight * _limited(yearly, this.sum(axis=1), whole, late, year, n)
+    return out
+
+
+def _open_fit(yearly: Floats, whole: float) -> float:
+    """Log likelihood of the counts (N, Y) of earlier years when any number may come: Gamma–Poisson of this mean."""
+    total, years = yearly.sum(axis=1), yearly.shape[1]
+    rate = UNIT_EVENTS / whole
+    of_unit = gammaln(UNIT_EVENTS + total) + UNIT_EVENTS * np.log(rate) - (UNIT_EVENTS + total) * np.log(years + rate)
+    return float((of_unit - gammaln(UNIT_EVENTS)).sum() - gammaln(yearly + 1).sum())
+
+
+def _limited_fit(yearly: Floats, whole: float, most: int) -> float:
+    """The same when at most so many come in a year: beta-binomial, the Gamma's limit from below."""
+    total, years = yearly.sum(axis=1), yearly.shape[1]
+    other = UNIT_EVENTS * (most / whole - 1)
+    ways = gammaln(most + 1) - gammaln(yearly + 1) - gammaln(most - yearly + 1)
+    return float((betaln(UNIT_EVENTS + total, other + most * years - total) - betaln(UNIT_EVENTS, other)).sum() + ways.sum())
+
+
+def _limited(yearly: Floats, this: Floats, whole: float, share: float, year: float, most: int) -> Floats:
+    """(N, most + 1) chances of further events when at most so many come in a year, `share` of them in the rest of it.
+
+    Each of them comes with a chance of the unit's own; of those that have not come yet it is the chance of coming late.
+    """
+    p = betaincinv(UNIT_EVENTS, UNIT_EVENTS * (most / whole - 1), (np.arange(_GRID) + 0.5) / _GRID)
+    total = yearly.sum(axis=1, keepdims=True)
+    now = p * year / (1 - p + p * year)  # this year's odds are so many times those of earlier ones
+    gone = now * (1 - share)
+    fit = total * np.log(p) + (most * yearly.shape[1] - total) * np.log1p(-p)
+    fit = fit + xlogy(this[:, None], gone) + xlog1py(most - this[:, None], -gone)
+    weight = np.exp(fit - fit.max(axis=1, keepdims=True))
+    weight /= weight.sum(axis=1, keepdims=True)
+    late = now * share / (1 - gone)
+    left = np.arange(most)[None, :] < (most - this)[:, None]
+    chances = trials(np.where(left[:, None, :], late[None, :, None], np.nan))
+    return np.asarray(np.einsum("ng,ngm->nm", weight, chances), dtype=np.float64)
 
 
 def _by_year(inputs: Inputs, frame: pd.DataFrame, column: str) -> Floats:

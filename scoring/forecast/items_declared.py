@@ -4,10 +4,10 @@ Three questions, each answered by `items_latent` from earlier years: will it be 
 by this calendar day; will it be said not to apply; with what value. A new declaration has the state `declared`.
 
 Values of a criterion are those that units gave it before (shares also between them), moved by the unit's leaning. With a
-weight of one outcome those of all criteria of the same kind count as well, and with half a one every possible value: a share
-0…1 evenly, yes as often as no, each level, each count or number of days up to where the rule gives nothing more (a bonus or
-a penalty: one more is half as likely). With no history at all only this is left, and everything is declared: doubt is shown,
-not hidden.
+weight of one outcome those of all criteria of the same kind count as well (of yes/no questions with more, the less these lie
+apart; shares that are mostly whole are a kind of their own), and with half a one every possible value: a share 0…1 evenly,
+yes as often as no, each level, each count or number of days up to where the rule gives nothing more (a bonus or a penalty:
+one more is half as likely). With no history at all only this is left, and everything is declared: doubt is shown, not hidden.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from scoring.forecast.items_latent import (
     chance,
     latent_means,
     leaning,
+    likeness,
     look_up,
 )
 from scoring.inputs import DECLARATION_COLUMNS, STATES, DeclarationArrays, declaration_arrays
@@ -41,6 +42,7 @@ _DECLARED: Final = np.int8(STATES.index("declared"))
 _OUT: Final = np.int8(STATES.index("not_applicable"))
 _NONE: Final = np.int8(-1)
 KIND_WEIGHT, NEUTRAL_WEIGHT = 1.0, 0.5
+REPEATED: Final = 0.2  # a share is coarse (mostly whole, say) when one value is this share of its outcomes
 CLAIM_WEIGHT: Final = 2.0  # outcomes that the district's share of claims by points alone weighs as much as
 _MOST_EVENTS: Final = 5.0  # a count whose rule names no limit
 
@@ -137,8 +139,9 @@ def fit_declared(inputs: Inputs, rules: ResolvedSet) -> Declared:
     out = _not_applicable(past)[:count]
     only = _claimed(past)
     claims = _claims(past, only)[:count]
-    spread = [_distribution(criteria, k, past) for k in range(len(criteria))]
-    lean = leaning(_values(past, spread, criteria))
+    kinds = [_kind(c, past, k) for k, c in enumerate(criteria)]
+    spread = [_distribution(criteria, kinds, k, past) for k in range(len(criteria))]
+    lean = leaning(_values(past, spread, kinds))
     tables: dict[str, Table | None] = {}
     for k, criterion in enumerate(criteria):
         if criterion.rule is None or not (today[criterion.code].state < 0).any():
@@ -234,20 +237,25 @@ def _limit(criterion: ResolvedCriterion) -> float:
     return 2 * max(steps) if steps and max(steps) > 0 else _MOST_EVENTS
 
 
-def _kind(criterion: ResolvedCriterion) -> tuple[str, bool, int]:
-    """What criteria must have in common for their values to be comparable."""
-    return str(criterion.declared), criterion.kind == "base", len(criterion.levels)
+def _kind(criterion: ResolvedCriterion, past: _Past, position: int) -> tuple[str, bool, int, bool]:
+    """What criteria must have in common for their values to be comparable. Shares that are mostly whole are a kind apart."""
+    coarse = False
+    if criterion.declared == "share":
+        given = past.value[:, position][_valued(past)[:, position]]
+        coarse = len(given) > 1 and float(np.unique(given, return_counts=True)[1].max()) > max(1.0, REPEATED * len(given))
+    return str(criterion.declared), criterion.kind == "base", len(criterion.levels), coarse
 
 
-def _distribution(criteria: Sequence[ResolvedCriterion], position: int, past: _Past) -> Distribution:
+def _distribution(criteria: Sequence[ResolvedCriterion], kinds: Sequence[object], position: int, past: _Past) -> Distribution:
     """A criterion's own values, those of its kind, and the neutral ones, from the worst to the best."""
     criterion = criteria[position]
     given = past.value[:, position][_valued(past)[:, position]]
-    alike = [k for k, c in enumerate(criteria) if k != position and _kind(c) == _kind(criterion)]
+    alike = [k for k, kind_of in enumerate(kinds) if k != position and kind_of == kinds[position]]
     kind = past.value[:, alike][_valued(past)[:, alike]]
     neutral, likely = _neutral(criterion)
     values = np.concatenate([given, kind, neutral])
-    weights = np.concatenate([np.ones(len(given)), np.full(len(kind), KIND_WEIGHT / max(1, len(kind))), NEUTRAL_WEIGHT * likely])
+    like = _kind_weight(past, [position, *alike]) if criterion.declared == "yes_no" else KIND_WEIGHT
+    weights = np.concatenate([np.ones(len(given)), np.full(len(kind), like / max(1, len(kind))), NEUTRAL_WEIGHT * likely])
     best = 1.0 if criterion.direction == "higher" else -1.0
     order, where = np.unique(values * best, return_inverse=True)
     weight = np.bincount(where, weights)
@@ -258,23 +266,30 @@ def _distribution(criteria: Sequence[ResolvedCriterion], position: int, past: _P
     return Distribution(distinct, np.concatenate([[0.0], upto[:-1]]), upto, solid, criterion.declared == "share")
 
 
+def _kind_weight(past: _Past, positions: Sequence[int]) -> float:
+    """Outcomes that all yes/no questions weigh as much as against one of them: the more, the less they lie apart."""
+    valued = _valued(past)[:, positions]
+    yes = np.where(valued, past.value[:, positions], 0.0).sum(axis=(0, 2))
+    return max(KIND_WEIGHT, likeness(yes, valued.sum(axis=(0, 2)).astype(np.float64)))
+
+
 def _valued(past: _Past) -> Bools:
     return past.present & ~past.out & ~np.isnan(past.value)
 
 
-def _values(past: _Past, spread: Sequence[Distribution], criteria: Sequence[ResolvedCriterion]) -> Outcomes:
+def _values(past: _Past, spread: Sequence[Distribution], kinds: Sequence[object]) -> Outcomes:
     """The values of all criteria on one scale, criteria of one kind in one group."""
-    kinds = list(dict.fromkeys(_kind(c) for c in criteria))
     valued = _valued(past)
     score = np.zeros(valued.shape)
-    information = np.zeros(len(criteria))
+    information = np.zeros(len(kinds))
     for k, one in enumerate(spread):
         means = latent_means(one.below, one.upto)
         information[k] = float(((one.upto - one.below) * means**2).sum())
         ordered = np.argsort(one.values)
         found = ordered[np.searchsorted(one.values[ordered], past.value[:, k][valued[:, k]])]
         score[:, k][valued[:, k]] = means[found]
-    return Outcomes(score, valued.astype(np.float64), information, np.array([kinds.index(_kind(c)) for c in criteria]))
+    groups = np.array([list(dict.fromkeys(kinds)).index(kind) for kind in kinds])
+    return Outcomes(score, valued.astype(np.float64), information, groups)
 
 
 def quantiles(spread: Distribution, share: Floats) -> Floats:

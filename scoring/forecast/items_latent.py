@@ -121,9 +121,10 @@ def _parts(seen: Outcomes) -> _Parts:
     level = PRIOR_PAIRS * float(np.mean(load) ** 4)
     together = _same_year(score * load[:, None]) + level * (1 + PRIOR_YEAR)
     year = float(np.clip(together / max(_same_year(reach * (load**2)[:, None]) + level, 1e-12) - 1, 0.0, 2.0))
-    pairs = score.sum(axis=2) ** 2 - (score**2).sum(axis=2), reach.sum(axis=2) ** 2 - (reach**2).sum(axis=2)
-    product, weight = (np.bincount(groups, one.sum(axis=0))[groups] for one in pairs)
-    item = np.maximum((product + PRIOR_PAIRS * (load**2 + PRIOR_ITEM)) / (weight + PRIOR_PAIRS) - load**2, 0.0)
+    product, weight = ((one.sum(axis=2) ** 2 - (one**2).sum(axis=2)).sum(axis=0) for one in (score, reach))
+    # What the unit's own effect leaves of an item's agreement with itself in other years.
+    left, pairs = (np.bincount(groups, one)[groups] for one in (product - weight * load**2, weight))
+    item = np.maximum((left + PRIOR_PAIRS * PRIOR_ITEM) / (pairs + PRIOR_PAIRS), 0.0)
     scale = np.minimum(1.0, MOST / np.maximum(load**2 * (1 + year) + item, 1e-12))
     return _Parts(load * np.sqrt(scale), item * scale, year)
 
@@ -157,7 +158,7 @@ def binary_outcomes(yes: Floats, count: Floats, prior: float = 0.5) -> tuple[Out
     """
     of_item, many = yes.sum(axis=(0, 2)), count.sum(axis=(0, 2))
     overall = (of_item.sum() + prior) / (many.sum() + 1)
-    weight = _likeness(of_item, many)
+    weight = likeness(of_item, many)
     share = np.clip((of_item + weight * overall) / (many + weight), 1e-4, 1 - 1e-4)
     height = _density(share)
     up, down = (height / share)[None, :, None], (-height / (1 - share))[None, :, None]
@@ -165,7 +166,7 @@ def binary_outcomes(yes: Floats, count: Floats, prior: float = 0.5) -> tuple[Out
     return Outcomes(yes * up + (count - yes) * down, count, information, np.zeros(len(share), dtype=np.intp)), share
 
 
-def _likeness(yes: Floats, count: Floats) -> float:
+def likeness(yes: Floats, count: Floats) -> float:
     """How many outcomes the share of all items weighs as much as, against an item's own: by how far items lie apart."""
     total = count.sum()
     share = yes.sum() / max(total, 1.0)

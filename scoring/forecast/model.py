@@ -6,8 +6,8 @@ graded and ranked by `scoring.draws`. Units are drawn in blocks, so that memory 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 import numpy as np
@@ -27,8 +27,8 @@ from scoring.inputs import DeclarationArrays, MeasureArrays, declaration_arrays
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 DRAWS: Final = 10_000
-#: Draws × units that are alive at once: about 130,000 numbers for each measure and criterion.
-CELLS: Final = 160_000
+#: Draws × units that are alive at once, for each measure and criterion: a district of 13 with the usual draws.
+CELLS: Final = 130_000
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Block:
 class Forecast:
     """D draws of N units at the year's end, in hundredths (`rules.decimals`).
 
-    totals, max_scored, grading (index on the grading scale): (D, N). grades: position in the bands, −1 without. ranks: (D, N).
+    scored: (D, N), without its criteria, which would fill the memory. ranks: (D, N).
     lines: commune, code, mean, p10, p50, p90, variance_share, in points. Grain: unit × criterion. seen: what `look` gave.
     """
 
@@ -59,10 +59,7 @@ class Forecast:
     rules: ResolvedSet
     draws: int
     seed: int
-    totals: Ints
-    max_scored: Ints
-    grading: Ints
-    grades: NDArray[np.int8]
+    scored: DrawnScores
     ranks: Ints
     lines: pd.DataFrame
     seen: tuple[Any, ...] = field(default=())
@@ -72,11 +69,23 @@ class Forecast:
         return self.inputs.units
 
     @property
+    def totals(self) -> Ints:
+        return self.scored.total
+
+    @property
+    def grading(self) -> Ints:
+        """(D, N) the index on the grading scale."""
+        return self.scored.grading
+
+    @property
+    def grades(self) -> NDArray[np.int8]:
+        """(D, N) position in the bands, −1 without."""
+        return self.scored.grade
+
+    @property
     def basis(self) -> Ints:
         """(D, N) what communes are ranked by."""
-        if self.rules.ranking_basis == "share":
-            return core.share_units(self.totals, self.max_scored, self.rules.decimals)
-        return self.totals
+        return self.scored.share if self.rules.ranking_basis == "share" else self.scored.total
 
 
 def forecast(
@@ -88,26 +97,48 @@ def forecast(
     look: called with each block of draws; what it returns is kept in `seen`. Same seed, same result; the first draws of many
     are the draws of few.
     """
-    fitted = fit(inputs, rules, plain=plain)
-    size = max(1, CELLS // draws)
+    return drawn(fit(inputs, rules, plain=plain), draws=draws, seed=seed, factor=factor, look=look)
+
+
+def drawn(
+    fitted: Fitted, *, draws: int = DRAWS, seed: int = 1, factor: float = 1.0,
+    look: Callable[[Block, Fitted], Any] | None = None,
+) -> Forecast:  # fmt: skip
+    """`forecast` from what was estimated before."""
+    units, rules, size = fitted.inputs.units, fitted.rules, max(1, CELLS // draws)
     scored, lines, seen = [], [], []
-    for first in range(0, len(inputs.units), size):
-        block = draw_block(fitted, inputs.units[first : first + size], draws, seed, factor)
-        scored.append(block.scored)
+    for first in range(0, len(units), size):
+        block = draw_block(fitted, units[first : first + size], draws, seed, factor)
+        scored.append(replace(block.scored, units={}))
         lines.append(criteria_lines(block.scored, rules, block.units))
         if look is not None:
             seen.append(look(block, fitted))
-
-    def joined(name: str) -> Any:
-        return np.concatenate([np.broadcast_to(getattr(s, name), (draws, s.total.shape[-1])) for s in scored], axis=1)
-
-    totals = joined("total")
-    basis = joined("share") if rules.ranking_basis == "share" else totals
+    whole = _beside(scored, draws)
     return Forecast(
-        inputs=inputs, rules=rules, draws=draws, seed=seed, totals=totals, max_scored=joined("max_scored"),
-        grading=joined("grading"), grades=joined("grade"), ranks=rank_draws(basis, rules),
+        inputs=fitted.inputs, rules=rules, draws=draws, seed=seed, scored=whole, ranks=rank_draws(whole, rules),
         lines=pd.concat(lines, ignore_index=True), seen=tuple(seen),
     )  # fmt: skip
+
+
+def _beside(blocks: Sequence[DrawnScores], draws: int) -> DrawnScores:
+    """The scores of blocks of units as one; what is settled is repeated for every draw."""
+    names = [f.name for f in fields(DrawnScores) if f.name != "units"]
+    arrays = {
+        name: [np.broadcast_to(getattr(b, name), (draws, b.total.shape[1])) for b in blocks] for name in names
+    }  # fmt: skip
+    return DrawnScores(units={}, **{name: np.concatenate(found, axis=1) for name, found in arrays.items()})
+
+
+def widened(found: Forecast, factor: float) -> Forecast:
+    """The same draws, each `factor` times as far from its commune's median: what `forecast` with that factor gives."""
+    scored = _wide(found.scored, factor, found.rules)
+    return replace(found, scored=scored, ranks=rank_draws(scored, found.rules))
+
+
+def _wide(scored: DrawnScores, factor: float, rules: ResolvedSet) -> DrawnScores:
+    if factor == 1.0:
+        return scored
+    return regraded(replace(scored, total=widen(scored.total, factor, rules, scored.max_scored)), rules)
 
 
 def draw_block(fitted: Fitted, units: tuple[str, ...], draws: int, seed: int, factor: float = 1.0) -> Block:
@@ -120,9 +151,7 @@ def draw_block(fitted: Fitted, units: tuple[str, ...], draws: int, seed: int, fa
         for name, more in items.increments.items():
             if name in measures:
                 measures[name] = _grown(measures[name], more.numerator, more.denominator)
-    scored = score_draws((measures, declarations), fitted.rules)
-    if factor != 1.0:
-        scored = regraded(replace(scored, total=widen(scored.total, factor, fitted.rules, scored.max_scored)), fitted.rules)
+    scored = _wide(score_draws((measures, declarations), fitted.rules), factor, fitted.rules)
     now = {name: MeasureArrays(*(getattr(fitted.now[name], part)[None, drawn.columns] for part in _PARTS)) for name in fitted.now}
     return Block(units, measures, declarations, drawn.to_come, now, scored)
 

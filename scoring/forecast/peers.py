@@ -3,7 +3,8 @@
 A peer's next index is its last published one, moved by a change that all share and one of its own, both as large as they
 were from year to year. Published indices are on the appraisers' scale: when the commune knows its own score of a published
 year, its peers are moved by the difference, so that like is compared with like.
-Units: points of the index in, hundredths (10**-decimals) out.
+Units: points of the index in, hundredths (10**-decimals) of what the set ranks by out: of a set that ranks by share, percent.
+Published indices are on a scale of 100, so that for such a set they are percent as they stand.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from scoring.forecast.streams import EVERYBODY, normals
 from scoring.forecast.summary import rank_matrix
 from scoring.forecast.widen import limits
 from scoring.rounding import to_units
+from scoring.totals import max_total
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -47,8 +49,8 @@ def peer_draws(
     """The peers' names in order, and their totals (D, P) at the end of `year`.
 
     published: commune, year, index, rank (years before `year` count; an index that was not published is read off its rank,
-    between the published ones of that year). own: the commune itself, no peer of its own. own_score: its computed total by
-    year. shift_by_peer: points to add to a peer, for what is known of this year (its monthly reports).
+    between the published ones of that year). own: the commune itself, no peer of its own. own_score: what it was computed to
+    be ranked by, by year. shift_by_peer: points of the set to add to a peer, for what is known of this year (`peer_reports`).
     Peers with no published place on the scale are left out: they have no name in the answer.
     """
     table = _table(published, year)
@@ -57,11 +59,27 @@ def peer_draws(
     last = table.loc[list(names)].ffill(axis=1).iloc[:, -1:].to_numpy(dtype=np.float64).reshape(-1)
     seen = table.loc[list(names)].notna().to_numpy()
     gap = np.array([year - table.columns[np.flatnonzero(row)[-1]] for row in seen], dtype=np.float64)
-    shift = np.array([(shift_by_peer or {}).get(name, 0.0) for name in names])
+    per_point, low, high = ranking_scale(rules)
+    shift = np.array([(shift_by_peer or {}).get(name, 0.0) for name in names]) * per_point
     common = normals(seed, (EVERYBODY,), "peers", draws) * moved.common_sd
     each = normals(seed, names, "peer", draws) * moved.own_sd
     index = last + _anchor(table, own, own_score or {}) + shift + gap * moved.mean + np.sqrt(gap) * (common + each)
-    return names, np.clip(to_units(index, rules.decimals), *limits(rules))
+    return names, np.clip(to_units(index, rules.decimals), low, high)
+
+
+def ranking_scale(rules: ResolvedSet) -> tuple[float, int, int]:
+    """What one point of the set is on the scale that it ranks by, and the least and the largest on it, in whole units."""
+    low, high = limits(rules)
+    if rules.ranking_basis != "share":
+        return 1.0, low, high
+    unit, whole = int(10**rules.decimals), max(max_total(rules), 1)
+    return 100.0 * unit / whole, 100 * unit * low // whole, -(-100 * unit * high // whole)
+
+
+def last_published(published: pd.DataFrame, year: int) -> dict[str, int]:
+    """The last year before `year` for which each peer has a place on the scale."""
+    seen = _table(published, year).notna()
+    return {str(name): int(seen.columns[row.to_numpy().nonzero()[0][-1]]) for name, row in seen.iterrows()}
 
 
 def drift(table: pd.DataFrame) -> Drift:

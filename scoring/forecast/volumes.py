@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scoring.forecast.inputs import Calendar, Floats
 from scoring.forecast.streams import EVERYBODY, normals, stream
@@ -60,9 +62,10 @@ def volume_outlook(received: Floats, calendar: Calendar) -> VolumeOutlook:
     exposure = days * season[calendar.months % 12]
     ahead = calendar.left * season[calendar.ahead % 12]
     level, share, errors = _best(seen, exposure, calendar)
-    now = _rates(seen, exposure, level, share)
+    now = _rates(seen, exposure, level, share, np.array([seen.shape[1]]))[0]
     common, own = _doubt(errors, len(calendar.ahead), season_variance)
-    size = _size_variance(seen, exposure)
+    worked = exposure.sum(axis=1)
+    size = _size_variances((seen.sum(axis=1) / np.where(worked > 0, worked, 1.0))[None], (worked > 0)[None])[0]
     # A rate that rests on few dossiers is itself in doubt: Gamma with the units' spread as prior.
     few = size / (1 + size * seen.sum(axis=1))
     return VolumeOutlook(now[:, None] * ahead, np.sqrt(own**2 + few), common)
@@ -113,36 +116,37 @@ def _season(seen: Floats, days: Floats, months: Any) -> tuple[Floats, float]:
     return factor / factor.mean(), (1 - kept) * signal + noise / years * kept
 
 
-def _rates(seen: Floats, exposure: Floats, level: float, share: float) -> Floats:
-    """(N,) dossiers per working day of season 1, seen from the last month given: share of the district × its level."""
-    months = seen.shape[1]
-    rate = seen.sum(axis=1) / np.where(exposure.any(axis=1), exposure.sum(axis=1), 1.0)
-    expected = exposure * np.where(exposure.any(axis=1), rate, 0.0)[:, None]
-    # The district's level at each month (T,), so that a unit's share is measured against what the district did then.
-    age = np.arange(months)[:, None] - np.arange(months)
+def _rates(seen: Floats, exposure: Floats, level: float, share: float, origins: Any) -> Floats:
+    """(O, N) dossiers per working day of season 1, seen after so many months (O,): share of the district × its level."""
+    months = np.arange(seen.shape[1])
+    last = origins - 1
+    behind = months <= last[:, None]
+    worked = exposure.cumsum(axis=1)[:, last].T
+    rate = seen.cumsum(axis=1)[:, last].T / np.where(worked > 0, worked, 1.0)
+    # The district's level at each month (O, T), so that a unit's share is measured against what the district did then.
+    age = months[:, None] - months
     fading = np.where(age >= 0, level ** np.maximum(age, 0), 0.0)
-    counts, work = fading @ seen.sum(axis=0), fading @ expected.sum(axis=0)
+    counts, work = fading @ seen.sum(axis=0), (rate @ exposure) @ fading.T
     path = np.where(work > 0, counts / np.where(work > 0, work, 1.0), 1.0)
-    fade = share ** np.arange(months - 1, -1, -1)
-    against = (fade * exposure * path).sum(axis=1)
-    own = (fade * seen).sum(axis=1)
+    fade = np.where(behind, share ** np.maximum(last[:, None] - months, 0), 0.0)
+    against = (fade * path) @ exposure.T
+    own = fade @ seen.T
     has = against > 0
-    typical = own[has].sum() / against[has].sum() if has.any() else 0.0
-    middle = float(np.mean(own[has] / against[has])) if has.any() else typical
-    size = _size_variance(seen, exposure)
-    prior = 1 / size  # a Gamma prior of mean `middle` weighs as much as this many dossiers
-    with np.errstate(divide="ignore", invalid="ignore"):
-        blended = (own + prior) / (against + prior / middle) if middle else np.zeros(len(own))
-    return np.asarray(np.where(has, blended, middle) * path[-1], dtype=np.float64)
+    rates = np.divide(own, against, out=np.zeros(own.shape), where=has)
+    middle = (rates.sum(axis=1) / np.maximum(has.sum(axis=1), 1))[:, None]
+    prior = 1 / _size_variances(rate, worked > 0)[:, None]  # a Gamma prior of mean `middle` weighs as much as this many dossiers
+    weight = np.divide(prior, middle, out=np.zeros(middle.shape), where=middle > 0)
+    blended = np.divide(own + prior, against + weight, out=np.zeros(own.shape), where=middle > 0)
+    return np.asarray(np.where(has, blended, middle) * np.take_along_axis(path, last[:, None], axis=1), dtype=np.float64)
 
 
-def _size_variance(seen: Floats, exposure: Floats) -> float:
-    """Relative variance of the sizes of units."""
-    worked = exposure.sum(axis=1)
-    rates = seen.sum(axis=1)[worked > 0] / worked[worked > 0]
-    if len(rates) < 2 or not rates.mean():
-        return LONE_VARIANCE
-    return max(float(rates.var(ddof=1) / rates.mean() ** 2), 0.05)
+def _size_variances(rates: Floats, has: NDArray[np.bool_]) -> Floats:
+    """(O,) relative variance of the sizes (O, N) of the units that have one."""
+    count = has.sum(axis=1)
+    mean = np.where(has, rates, 0.0).sum(axis=1) / np.maximum(count, 1)
+    square = np.where(has, (rates - mean[:, None]) ** 2, 0.0).sum(axis=1) / np.maximum(count - 1, 1)
+    told = (count > 1) & (mean > 0)
+    return np.where(told, np.maximum(square / np.where(told, mean, 1.0) ** 2, 0.05), LONE_VARIANCE)
 
 
 @dataclass(frozen=True)
@@ -155,29 +159,26 @@ class _Errors:
     weight: Floats
 
 
-def _errors(seen: Floats, exposure: Floats, calendar: Calendar, level: float, share: float) -> _Errors:
-    months = seen.shape[1]
-    ahead = max(1, min(len(calendar.ahead), months // 2))
-    size, luck, weight = [], [], []
-    for origin in range(_LEAST_BEHIND, months - ahead + 1):
-        later = slice(origin, origin + ahead)
-        mean = _rates(seen[:, :origin], exposure[:, :origin], level, share) * exposure[:, later].sum(axis=1)
-        came = seen[:, later].sum(axis=1)
-        usable = (mean > 0) & (exposure[:, later] > 0).all(axis=1) & (exposure[:, :origin] > 0).any(axis=1)
-        if usable.any():
-            size.append(np.where(usable, np.log((came + 0.5) / (mean + 0.5)), np.nan))
-            luck.append(np.where(usable, 1 / (mean + 0.5), 0.0))
-            alike = np.isin(calendar.ahead % 12, calendar.months[later] % 12).mean() if len(calendar.ahead) else 1.0
-            weight.append(float(alike) + OTHER_MONTHS)
-    shape = (len(size), len(seen))
-    return _Errors(np.reshape(size, shape), np.reshape(luck, shape), np.array(weight) / (1 + OTHER_MONTHS))
-
-
 def _best(seen: Floats, exposure: Floats, calendar: Calendar) -> tuple[float, float, _Errors]:
     """The pair of discounts whose earlier forecasts were nearest, and their errors."""
-    tried = [
-        (level, share, _errors(seen, exposure, calendar, level, share)) for level in LEVEL_DISCOUNTS for share in SHARE_DISCOUNTS
-    ]
+    months = seen.shape[1]
+    ahead = max(1, min(len(calendar.ahead), months // 2))
+    origins = np.arange(_LEAST_BEHIND, months - ahead + 1)
+    if not len(origins):
+        return LEVEL_DISCOUNTS[0], SHARE_DISCOUNTS[0], _Errors(*(np.zeros((0, len(seen))),) * 2, np.zeros(0))
+    later = origins[:, None] + np.arange(ahead)
+    came, work = (part[:, later].sum(axis=2).T for part in (seen, exposure))
+    usable = ((exposure[:, later] > 0).all(axis=2) & (exposure.cumsum(axis=1)[:, origins - 1] > 0)).T
+    asked, there = calendar.ahead % 12, calendar.months[later] % 12
+    alike = (asked[:, None] == there[:, None, :]).any(axis=2).mean(axis=1) if len(asked) else np.ones(len(origins))
+    weight = (alike + OTHER_MONTHS) / (1 + OTHER_MONTHS)
+    tried = []
+    for level, share in product(LEVEL_DISCOUNTS, SHARE_DISCOUNTS):
+        mean = _rates(seen, exposure, level, share, origins) * work
+        made = usable & (mean > 0)
+        size = np.where(made, np.log((came + 0.5) / (mean + 0.5)), np.nan)
+        some = made.any(axis=1)
+        tried.append((level, share, _Errors(size[some], np.where(made, 1 / (mean + 0.5), 0.0)[some], weight[some])))
     misses = [float((e.weight[:, None] * np.nan_to_num(e.size) ** 2).sum()) for _, _, e in tried]
     return tried[int(np.argmin(misses))]
 

@@ -98,6 +98,7 @@ def test_a_year_that_is_over_asks_for_nothing_any_more(capsys: pytest.CaptureFix
     assert (
         said.startswith("Hết năm 2023, xã Đại Lãnh được 78,40 điểm") and "việc có lợi nhất" not in said and "Hạn mức" not in said
     )
+    assert "tăng từ 77,9 lên 78,4 điểm." in said and "số liệu mới" not in said and words.NOTHING_TO_SAVE not in said
 
 
 def test_past_forecasts_stand_beside_it(capsys: pytest.CaptureFixture[str]) -> None:

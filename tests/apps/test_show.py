@@ -9,6 +9,7 @@ import pytest
 from apps import show
 from apps.tables.explain import explained
 from messages.fmt import NBSP
+from tests.forecast_document import document as forecast_document
 
 FILE: dict[str, Any] = {
     "path": "/tmp/inbox/thang [bold]3.xlsx", "sha256": "ab" * 32, "source": "one_stop", "contract": "one_stop", "status": "loaded",
@@ -43,7 +44,7 @@ DECLARED = ITEM | {
     "declared": {"file": "tu-danh-gia.xlsx", "row": 36, "evidence": None},
 }
 EXPLAIN: dict[str, Any] = {
-    "commune": "22492", "name": "Đại Lãnh", "year": 2023, "total": 76.82, "max_scored": 96.5, "lost": 19.68, "warning": None, "criteria_set": "bo_mau", "definition": "qd766", "items": [ITEM, DECLARED],
+    "commune": "22492", "unit_id": "22492", "name": "Đại Lãnh", "year": 2023, "total": 76.82, "max_scored": 96.5, "lost": 19.68, "warning": None, "criteria_set": "bo_mau", "definition": "qd766", "items": [ITEM, DECLARED],
     "missing": [{"code": "I.1", "label": "Kế hoạch", "max_points": 1.5, "owner": "Công chức Văn phòng"}],
 }  # fmt: skip
 OTHER_SETS = [
@@ -231,6 +232,7 @@ def test_demo(out: Any) -> None:
     ]
     document = {
         "score": SCORE, "explain": EXPLAIN, "targets": [target], "quality": quality, "other_sets": OTHER_SETS, "rejected": [REFUSED], "findings": [], "written": {"Điểm": "/tmp/diem.json"},
+        "forecast": forecast_document(),
     }  # fmt: skip
     show.demo(document)
     text = out()
@@ -243,6 +245,8 @@ def test_demo(out: Any) -> None:
         "Khá: 2, chưa đủ",
         "H32-1",
         "1.040",
+        "Dự báo tại ngày",
+        "Nếu không có gì thay đổi, cuối năm 2023 xã Đại Lãnh",
         "Chỉ tiêu trong thông báo",
         "Có nguy cơ: thừa 3 hồ sơ trễ hạn",
         "hạn 31/12/2023 (còn 199 ngày)",

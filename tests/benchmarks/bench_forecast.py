@@ -1,6 +1,12 @@
-"""Scoring, summing up and ranking thousands of drawn years, in process, on drawn inputs that are ready."""
+"""Forecasts from inputs that are ready, and their parts: drawing, scoring, summing up and ranking thousands of years."""
 
 from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import date
+from functools import partial
 
 import numpy as np
 import pytest
@@ -105,3 +111,66 @@ def test_what_draws_say() -> None:
         ],
     )
     assert ours <= 2 * floor and ranks <= 6 * bare
+
+
+#: What a forecast of a province needs on top of the imports and its inputs, in MiB. Run alone: a peak is never given back.
+PEAK = """
+from datetime import date
+from pathlib import Path
+from scoring.forecast.model import forecast
+from tests.scoring.forecast.districts import district, law
+
+def peak():  # of this program alone, unlike `ru_maxrss`, which begins at that of whoever started it
+    found = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(found["VmHWM"].split()[0]) / 1024
+
+rules, inputs = law(), district(date(2023, 9, 30), 132)
+forecast(district(date(2023, 9, 30), 2), rules, draws=100)
+before = peak()
+forecast(inputs, rules, draws=10_000)
+print(peak() - before)
+"""
+
+
+def test_forecasts() -> None:
+    from scoring.draws import score_draws
+    from scoring.forecast import streams
+    from scoring.forecast.fitted import fit
+    from scoring.forecast.model import draw_block, forecast
+    from tests.scoring.forecast.districts import district
+
+    rules, inputs = law(), {units: district(date(2023, 9, 30), units) for units in (13, 132)}
+    small, usual = (best(partial(forecast, inputs[13], rules, draws=draws)) for draws in (1000, 10_000))
+    province = best(partial(forecast, inputs[132], rules, draws=10_000), 2)
+    asked: list[tuple[int, int]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        real = streams.normals
+
+        def noted(seed: int, units: Sequence[str], name: str, draws: int) -> streams.Floats:
+            asked.append((len(units), draws))
+            return real(seed, units, name, draws)
+
+        for module in ("increments", "volumes", "items", "items_latent", "items_tasks"):
+            patch.setattr(f"scoring.forecast.{module}.normals", noted)
+        block = draw_block(fit(inputs[13], rules), inputs[13].units, 10_000, 1)
+    rng = np.random.default_rng(1)
+    luck = best(lambda: [rng.standard_normal(shape) for shape in asked])
+    scoring = best(lambda: score_draws((block.measures, block.declarations), rules))
+    growth = (province / 132) / (usual / 13)
+    script = subprocess.run([sys.executable, "-c", PEAK], cwd=kit.ROOT, capture_output=True, text=True, check=True)
+    memory = float(script.stdout)
+    kit.say(
+        "forecasts from inputs that are ready: estimating, drawing, scoring, summing up",
+        [
+            ("1,000 draws × 13 communes (limit 0.2 s)", f"{small:.3f} s"),
+            ("10,000 draws × 13 communes (limit 1 s)", f"{usual:.3f} s"),
+            (f"floor: numpy's own {sum(u * d for u, d in asked) / 1e6:.1f} million normals, and the rules on these draws",
+             f"{luck:.3f} + {scoring:.3f} s"),
+            ("ratio to the floor (limit 4)", f"{usual / (luck + scoring):.1f}"),
+            ("10,000 draws × 132 communes (limit 6 s)", f"{province:.2f} s"),
+            ("a commune of 132 against one of 13 (limit 1.3)", f"{growth:.2f}"),
+            ("memory that 132 communes need on top (limit 400 MiB)", f"{memory:.0f} MiB"),
+        ],
+    )  # fmt: skip
+    assert small <= 0.2 and usual <= 1.0 and province <= 6.0
+    assert usual <= 4 * (luck + scoring) and growth <= 1.3 and memory <= 400

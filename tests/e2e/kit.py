@@ -54,7 +54,7 @@ class Cchc:
     def __call__(self, *words: object, clock: str | None = None, env: dict[str, str] | None = None) -> Answer:
         """Run a command. Whatever happens, a traceback is never what people see."""
         process = self.start(*words, clock=clock, env=env)
-        out, err = process.communicate(timeout=180)
+        out, err = process.communicate(timeout=400)
         assert "Traceback" not in out + err, err
         if process.returncode == 1 and (log := self.home / "logs" / "errors.log").exists():
             print(log.read_text(encoding="utf-8")[-3000:])  # shown when the test fails

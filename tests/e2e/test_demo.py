@@ -251,6 +251,11 @@ def test_a_second_demo_loads_nothing_and_people_can_read_it(demo: Demo) -> None:
         "theo người phụ trách",
         "Chỉ tiêu trong thông báo",
         "Chất lượng tệp",
+        "Nếu không có gì thay đổi, cuối năm 2023 xã Đại Lãnh được khoảng",
+        "Khả năng xếp loại cuối năm",
+        "Hạn mức trễ hạn.",
+        "3 việc có lợi nhất",
+        "Tin được đến đâu.",
     ):
         assert words in answer.out
     assert "NaN" not in answer.out and "None" not in answer.out and "nan" not in re.findall(r"\bnan\b", answer.out)
@@ -294,3 +299,52 @@ def test_quality_pages_open_in_a_browser_without_any_network(demo: Demo, tmp_pat
     assert picture.exists() and picture.stat().st_size > 5000
     asked = re.findall(r'"url":"(https?://[^"]+)"', log.read_text(errors="replace"))
     assert not [url for url in asked if "google" not in url and "gstatic" not in url], asked
+
+
+def _forecast(demo: Demo, commune: str = COMMUNE) -> dict[str, Any]:
+    return next(row for row in demo.document["forecast"]["communes"] if row["commune"] == commune)
+
+
+def test_the_forecast_says_where_dai_lanh_ends_and_what_would_change_it(demo: Demo) -> None:
+    document, mine = demo.document["forecast"], _forecast(demo)
+    assert len(document["communes"]) == 13 and document["as_of"].startswith("2023-09-30")
+    assert mine["now"]["total"] is not None
+    assert mine["index"]["p10"] < mine["index"]["p50"] < mine["index"]["p90"]
+    assert document["good_grade"] == "Tốt" and 0 <= mine["p_good"] <= 1
+    assert len(mine["rank_probability"]) == 13 and sum(mine["rank_probability"]) == pytest.approx(1, abs=1e-9)
+    assert mine["rank_basis"] == "joint" and 1 <= mine["expected_rank"] <= 13
+    truth = next(row for row in demo.truth["counts"] if row["commune"] == COMMUNE)
+    assert mine["budget"]["text"] and 0 < mine["budget"]["counted_now"] < truth["counted_qd766"]
+    assert len(mine["levers"]) >= 3 and all(lever["needed_text"] and lever["owner"] for lever in mine["levers"])
+    assert mine["to_save"] and mine["open"]["count"] >= len(mine["to_save"])
+    for row in mine["to_save"]:
+        assert row["dossier_code"] and row["officer"] and row["due_on"] and 0 <= row["p_late"] <= 1
+    assert [row["as_of"][:10] for row in mine["history"]] == ["2023-03-31", "2023-06-30"]
+    assert mine["changes"]["since"].startswith("2023-06-30") and mine["changes"]["text"]
+
+
+def test_the_scorecard_of_past_forecasts_stands_beside_it(demo: Demo) -> None:
+    document = demo.document["forecast"]
+    card, calibration = document["scorecard"], document["calibration"]
+    assert card["years"] == [2021, 2022] == calibration["years"] and not card["hindsight"]
+    assert card["text"] and calibration["factor"] > 0
+    assert card["total"]["model"]["crps"] < card["total"]["run_rate"]["crps"]
+
+
+def test_the_forecast_held_what_came(demo: Demo) -> None:
+    """Of 13 results the 95 % intervals of September hold nearly all: what the demo shows of itself is not off."""
+    came = {row["commune"]: row["total"] for row in demo.document["score"]["communes"]}
+    rows = demo.document["forecast"]["communes"]
+    held = [row["index"]["p025"] <= came[row["commune"]] <= row["index"]["p975"] for row in rows]
+    assert sum(held) >= 10, [(row["name"], row["index"], came[row["commune"]]) for row, ok in zip(rows, held) if not ok]
+
+
+def test_at_the_year_s_end_the_demo_s_forecast_is_its_score(demo: Demo) -> None:
+    words = ("forecast", "--year", 2023, "--as-of", "2023-12-31T23:59:59", "--draws", 500, "--json")
+    found = {row["commune"]: row for row in demo.cchc(*words).json["communes"]}
+    for row in demo.cchc("score", "--year", 2023, "--as-of", "2023-12-31T23:59:59", "--json").json["communes"]:
+        end = found[row["commune"]]
+        assert set(end["index"].values()) == {row["total"]}, row["name"]
+        assert {grade for grade, p in end["grade_probability"].items() if p} == {row["grade"]}
+        assert end["rank_probability"].index(1.0) == row["rank"] - 1 and end["expected_rank"] == row["rank"]
+    assert len(found) == 13

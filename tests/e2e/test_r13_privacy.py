@@ -121,6 +121,7 @@ def told(cchc: Cchc, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[
     with (cchc.home / "inbox" / "lech-lan-hai.csv").open("a", encoding="utf-8") as more:
         more.write(",".join(_line(900)) + "\n")
     said["nightly"] = cchc("nightly", "--json", env=env)
+    assert said["nightly"].json["forecast"]["code"] in (None, "no_data"), said["nightly"].json["forecast"]
     said["nightly for people"] = cchc("nightly", env=env)
     for words in (
         ("quarantine", "list", "--all", "--json"), ("quarantine", "list"), ("measures", "--year", 2023, "--json"), ("score", "--year", 2023, "--json"),
@@ -138,8 +139,8 @@ def _rescored(cchc: Cchc, env: dict[str, str], folder: Path) -> dict[str, Answer
     other = [_line(n, **{"Cơ quan/đơn vị": "UBND xã Vạn Thọ"}) for n in range(600, 640)]
     assert cchc("ingest", write_csv(folder / "xa-khac.csv", other, WIDE), env=env).status == 0
     assert cchc("nightly", "--as-of", "2023-12-31", "--json", env=env).json["run"]["run"] == 2
+    said = _foretold(cchc, env)
     cell = ("--commune", "22492", "--criterion", "III.3", "--text", "Số liệu sai", "--evidence", "CV 12", "--by", "Chuyên viên A")
-    said = {}
     for words in (
         ("explain", "--commune", "22492", "--year", 2023, "--tree"), ("robustness", "--year", 2023, "--draws", 20),
         ("score", "--year", 2023, "--criteria", "one_stop_official", "--month", 3), ("commitments", "--year", 2023),
@@ -155,6 +156,20 @@ def _rescored(cchc: Cchc, env: dict[str, str], folder: Path) -> dict[str, Answer
         said[" ".join(map(str, words)) + " --json"] = answer
         if words[0] != "scenario" or words[1] in ("show", "compare", "review", "history"):
             said[" ".join(map(str, words))] = cchc(*words, env=env)
+    return said
+
+
+def _foretold(cchc: Cchc, env: dict[str, str]) -> dict[str, Answer]:
+    """Return what forecasts say of a day on which every dossier was open, and leave a night's report and pictures of it."""
+    said = {"nightly of a day with open dossiers": cchc("nightly", "--as-of", "2023-03-05", "--json", env=env)}
+    assert said["nightly of a day with open dossiers"].json["forecast"]["error"] is None
+    of_then = ("--as-of", "2023-03-05", "--draws", 200)
+    for words in (
+        ("forecast", "--year", 2023, *of_then), ("forecast", "--year", 2023, "--commune", "22492", *of_then),
+        ("forecast-verify",), ("backtest", "--year", 2023, "--origins", "3", "--hindsight", "--draws", 100),
+    ):  # fmt: skip
+        for more in ((), ("--json",)):
+            said[" ".join(map(str, (*words, *more)))] = cchc(*words, *more, env=env)
     return said
 
 
@@ -217,15 +232,18 @@ def test_r13_nothing_in_the_home_but_the_kept_files(told: dict[str, Any], cchc: 
 
 
 def test_r13_officials_are_named_to_those_who_act_and_nowhere_else(told: dict[str, Any], cchc: Cchc) -> None:
-    """An official's name is in the dossiers and forms, and is said by `explain` and the evaluation of officials: not in a
-    published commune score, its recipe, a what-if, the log of deeds, a night's record, reports, or a log file."""
+    """An official's name is in the dossiers and forms, and is said by `explain`, the evaluation of officials, and beside the
+    dossiers to save: not in a published commune score, a stored forecast, a recipe, a what-if, the log of deeds, a night's
+    record, other reports, or a log file."""
     said = told["said"]
+    forecast = "forecast --year 2023 --as-of 2023-03-05 --draws 200 --json"
+    assert {row["officer"] for commune in said[forecast].json["communes"] for row in commune["to_save"]} == {OFFICIAL}
     assert OFFICIAL in said["explain --commune 22492 --year 2023 --json"].out
     assert OFFICIAL in said["score --year 2023 --criteria one_stop_official --month 3 --json"].out
     (complaint,) = json.loads(said["explain --commune 22492 --year 2023 --json"].out)["complaints"]
     assert complaint["official"] == NAMED and complaint["repeated"] and set(complaint["form_codes"]) == {"PKS-8001", "PKS-8002"}
     for words, answer in said.items():
-        if not words.startswith(("explain", "score --year 2023 --criteria one_stop_official")):
+        if not words.startswith(("explain", "score --year 2023 --criteria one_stop_official", "forecast --year")):
             assert OFFICIAL not in answer.out and NAMED not in answer.out, words
         assert OFFICIAL not in answer.err and NAMED not in answer.err, words
     names = {name for (name,) in cchc.query("select tablename from pg_tables where schemaname = 'public'")}
@@ -235,13 +253,27 @@ def test_r13_officials_are_named_to_those_who_act_and_nowhere_else(told: dict[st
         for (text,) in cchc.query(f'select t::text from "{name}" as t')
         if OFFICIAL in text or NAMED in text
     }
-    new = {"score_runs", "recipe_parts", "scenarios", "scenario_versions", "audit_log", "nightly_runs"}
+    new = {"score_runs", "recipe_parts", "scenarios", "scenario_versions", "audit_log", "nightly_runs", "forecasts",
+           "forecast_points", "forecast_scores"}  # fmt: skip
     assert new <= names and holding and not holding & new, (sorted(names), holding)
     for folder in ("reports", "logs"):
         for path in (cchc.home / folder).rglob("*"):
             if path.is_file():
                 text = path.read_text(encoding="utf-8", errors="replace")
-                assert OFFICIAL not in text and NAMED not in text, path
+                assert NAMED not in text, path
+                # Who has a dossier in hand is told to those who must save it.
+                assert OFFICIAL not in text or path.name in ("can-cuu-2023.csv", "du-bao-2023.json"), path
+
+
+def test_r13_forecasts_were_really_made_and_drawn(told: dict[str, Any], cchc: Cchc) -> None:
+    """What the searches below and above go through: dossiers to save, stored forecasts, tables, pictures with text in them."""
+    ((count, saved),) = cchc.query("select count(*), count(*) filter (where result::text like '%KIN-0%') from forecasts")
+    assert count >= 3 and saved >= 2
+    folder = cchc.home / "reports"
+    drawings = [path.read_text(encoding="utf-8") for path in (folder / "du-bao-2023").glob("*.svg")]
+    assert len(drawings) >= 4 and all("<text" in drawing for drawing in drawings)
+    assert "Đại Lãnh" in "".join(drawings)
+    assert (folder / "du-bao-2023.csv").exists() and (folder / "can-cuu-2023.csv").exists()
 
 
 def test_r13_nothing_left_in_the_temporary_folder(told: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -35,6 +35,15 @@ def nothing(what: str, done: int, of: int) -> None:
     """No progress is shown."""
 
 
+@dataclass(frozen=True)
+class Learnt:
+    """What a model was estimated from."""
+
+    inputs: Any
+    rules: Any
+    plain: bool = False
+
+
 class World:
     """An invented district: what came of each year, and a model whose draws are too narrow by `sure`."""
 
@@ -43,7 +52,9 @@ class World:
         self.sure, self.known_from, self.asked, self.factors = 2.0, datetime(2020, 1, 1, tzinfo=step.ZONE), [], []
         monkeypatch.setenv("CCHC_CLOCK", "2024-06-01T08:00:00")
         monkeypatch.setattr("flows.steps.forecast.prepare", self.prepare)
-        monkeypatch.setattr("scoring.forecast.model.forecast", self.forecast)
+        monkeypatch.setattr("scoring.forecast.fitted.fit", Learnt)
+        monkeypatch.setattr("scoring.forecast.model.drawn", self.drawn)
+        monkeypatch.setattr("scoring.forecast.model.widened", self.widened)
         monkeypatch.setattr(step, "_totals", self.totals)
 
     def prepare(self, home: Home, tx: Any, asked: Question, set_name: str | None) -> tuple[None, Any, Any]:
@@ -53,16 +64,24 @@ class World:
         given = inputs(MEASURES, DECLARATIONS, [(A, asked.year - 1, 70.0, "Khá", 1)])
         return None, replace(given, day=asked.last_day, year=asked.year, horizon=asked.period_end), law(asked.period_end)
 
-    def forecast(self, given: Any, rules: Any, *, draws: int, seed: int, factor: float, plain: bool) -> Any:
+    def drawn(self, learnt: Learnt, *, draws: int, seed: int) -> Any:
         """Draws around the truth, off by a multiple of their own spread; nearer by the month. A plain model is twice as far off."""
-        self.factors.append(None if plain else factor)
+        self.factors.append(None if learnt.plain else 1.0)
+        given = learnt.inputs
         rng = np.random.default_rng([seed, given.year, given.day.month])
-        spread = (13 - given.day.month) / 4 * (2 if plain else 1)
+        spread = (13 - given.day.month) / 4 * (2 if learnt.plain else 1)
         centre = self.came[given.year] + self.sure * spread * rng.standard_normal(len(UNITS))
         totals = np.rint((centre + spread * rng.standard_normal((draws, len(UNITS)))) * 100).astype(np.int64)
-        totals = widen(totals, factor, rules) if factor != 1.0 else totals
+        return self.graded(totals, learnt.rules)
+
+    def widened(self, found: Any, factor: float) -> Any:
+        self.factors.append(factor)
+        return self.graded(widen(found.totals, factor, found.rules), found.rules)
+
+    @staticmethod
+    def graded(totals: Any, rules: Any) -> Any:
         grades = core.grade_codes(totals, rules.bands.bands)
-        return SimpleNamespace(totals=totals, grades=grades, ranks=core.competition_rank(totals))
+        return SimpleNamespace(totals=totals, grades=grades, ranks=core.competition_rank(totals), rules=rules)
 
     def totals(self, home: Home, tx: Any, day: date, plan: step.Plan, known_at: datetime | None) -> pd.DataFrame:
         values = np.round(self.came.get(day.year, np.full(len(UNITS), np.nan)), 2)

@@ -328,7 +328,7 @@ def test_officials_have_no_forecast(district: tuple[Home, World]) -> None:
 
 def test_kit_writes_what_changed_once(tmp_path: Path) -> None:
     """A month's file holds the new rows and the changed ones; every fact of the year is in the files together."""
-    from tests.flows.forecast_kit import month_files
+    from synthetic.months import month_files
 
     world = world_of((2021,), 3, Settings(scale=0.05))
     names: dict[str, int] = {}

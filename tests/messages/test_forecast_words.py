@@ -99,7 +99,8 @@ MANY = {"codes": list("ABCDEFGH"), "p_good": 0.83, "texts": [f"{code}: việc" f
         ({"plan": None}, ["Các việc tính được chưa đủ để đưa khả năng đạt Tốt lên 80 %."]),
         ({"plan": {"codes": ["I.5"], "p_good": 0.6, "texts": ["I.5: việc"]}},
          ["Làm hết 1 việc sau, khả năng đạt Tốt cũng chỉ lên 60 %:", "I.5: việc"]),
-        ({"plan": MANY}, ["Ít việc nhất để khả năng đạt Tốt lên 83 % (8 việc):", *MANY["texts"][:6], "và 2 việc nữa (--json để lấy đủ)"]),
+        ({"plan": MANY}, ["Thực tế khó đạt Tốt: phải làm xong cả 8 việc thì khả năng mới lên 83 %. Hãy chọn các việc có lợi nhất ở trên "
+                          "để thêm điểm và giữ hạng."]),
         ({"p_good": 0.91}, ["Khả năng đạt Tốt trở lên đã là 91 %; giữ nhịp làm việc hiện nay."]),
         ({"p_good": None}, []),
     ],
@@ -135,10 +136,18 @@ def test_changes_since_the_last_forecast(edit: dict[str, Any], text: str) -> Non
 def test_open_dossiers_in_a_sentence() -> None:
     counts = {"count": 37, "past_due": 4, "expected_late": 6.2}
     assert (
-        words.open_text(counts) == "Đang giải quyết 37 hồ sơ, 4 hồ sơ đã quá hạn; nếu không làm gì khác, khoảng 6 hồ sơ sẽ trễ."
+        words.open_text(counts)
+        == "Đang giải quyết 37 hồ sơ, 4 hồ sơ đã quá ngày hẹn trả; nếu không làm gì khác, khoảng 2 hồ sơ nữa sẽ trễ."
+    )
+    assert "6 hồ sơ đã quá ngày hẹn trả, chưa hồ sơ nào bị tính trễ hạn; nếu không làm gì khác, khoảng 1 hồ sơ nữa" in (
+        words.open_text({"count": 17, "past_due": 6, "late": 0, "expected_late": 0.8})
     )
     none = words.open_text({"count": 5, "past_due": 0, "expected_late": 0.2})
-    assert none == "Đang giải quyết 5 hồ sơ, chưa hồ sơ nào quá hạn; nếu không làm gì khác, gần như không hồ sơ nào sẽ trễ."
+    assert (
+        none
+        == "Đang giải quyết 5 hồ sơ, chưa hồ sơ nào quá ngày hẹn trả; nếu không làm gì khác, gần như không hồ sơ nào nữa sẽ trễ."
+    )
+    assert words.open_text({"count": 0, "past_due": 0, "expected_late": 0.0}) == "Không có hồ sơ nào đang giải quyết."
 
 
 def test_days_left_and_what_is_not_measured() -> None:
@@ -181,3 +190,88 @@ def test_no_sentence_needs_a_statistician() -> None:
     ])  # fmt: skip
     assert not re.search(r"trung vị|phân vị|phương sai|xác suất|mô phỏng|CRPS|quantile", said, re.IGNORECASE)
     assert unicodedata.is_normalized("NFC", said)
+
+
+def test_steps_that_cannot_be_reached_come_last() -> None:
+    row = document(1)["communes"][0]
+    row["levers"][0]["possible"] = False
+    assert [lever["code"] for lever in words.ordered_levers(row)] == ["I.5", "III.3", "VII.4", "VII.2"]
+
+
+def test_nothing_is_impossible_or_certain_while_the_year_runs() -> None:
+    said = [words.odds(p).replace(fmt.NBSP, " ") for p in (0.0, 0.004, 0.4, 1.0)]
+    assert said == ["dưới 1 %", "dưới 1 %", "40 %", "trên 99 %"]
+    assert [words.odds(p, settled=True).replace(fmt.NBSP, " ") for p in (0.0, 1.0)] == ["0 %", "100 %"]
+
+
+def test_a_commune_without_a_grade_hears_of_none() -> None:
+    whole = document(1)
+    row = whole["communes"][0] | {"grade_probability": {"Tốt": 0.0, "Khá": 0.0}, "p_good": 0.0}
+    assert "khả năng đạt" not in words.headline(row, whole)
+
+
+def test_today_says_of_what_it_is_the_sum() -> None:
+    whole = document(1)
+    row = whole["communes"][0]
+    row["now"]["max_scored"] = 12.0
+    assert str(words.measured_text(row, whole)).startswith(
+        "«Đến nay» mới tính các nội dung đã có số liệu, tối đa 12,00 trong 18,00 điểm"
+    )
+    row["now"]["max_scored"] = 18.0
+    assert words.measured_text(row, whole) is None
+
+
+@pytest.mark.parametrize(
+    ("edit", "text"),
+    [
+        ({}, "Hạng là ước tính: chưa có số liệu của 2 xã khác, điểm của các xã đó suy từ kết quả công bố năm 2022, chỉnh theo báo cáo "
+             "tháng năm nay của 1 xã trong số đó."),
+        ({"with_reports": ["A", "B"], "years": [2021, 2022], "left_out": ["C"]},
+         "Hạng là ước tính: chưa có số liệu của 2 xã khác, điểm của các xã đó suy từ kết quả công bố các năm 2021–2022, chỉnh theo báo "
+         "cáo tháng năm nay của cả các xã đó. Không xếp hạng vì chưa từng có kết quả công bố: C."),
+        ({"with_reports": []}, "Hạng là ước tính: chưa có số liệu của 2 xã khác, điểm của các xã đó suy từ kết quả công bố năm 2022, "
+                               "chưa đủ báo cáo tháng để chỉnh theo năm nay."),
+        ({"estimated": [], "with_reports": [], "left_out": ["C"], "years": []},
+         "Không ước tính được hạng so với các xã chưa có số liệu: chưa có kết quả công bố nào của các xã đó."),
+    ],
+)  # fmt: skip
+def test_what_the_rank_rests_on(edit: dict[str, Any], text: str) -> None:
+    peers = {"estimated": ["A", "B"], "with_reports": ["A"], "left_out": [], "years": [2022, 2022]}
+    assert words.peers_text(peers | edit) == text
+
+
+def test_exports_that_stop_before_the_day_are_said() -> None:
+    whole = document(1)
+    row = whole["communes"][0]
+    assert words.silence_text(row, whole) is None and words.today(whole) == "Đến nay"
+    row["data_until"] = "2023-05-31"
+    assert str(words.silence_text(row, whole)).startswith(
+        "Số liệu hồ sơ của xã Đại Lãnh mới có đến ngày 31/05/2023, sau các xã khác"
+    )
+    assert words.behind_text([row]).endswith("Đại Lãnh (đến 31/05/2023).")
+    whole["data_until"] = "2023-05-31"
+    said = str(words.silence_text(row, whole))
+    assert said.startswith("Số liệu hồ sơ mới có đến ngày 31/05/2023; dự báo tính từ ngày đó.") and "sau các xã khác" not in said
+    assert words.silence_text(None, whole) == said and words.today(whole) == "Đến 31/05/2023"
+    whole["as_of"] = "2023-12-31T23:59:59+07:00"
+    assert "kết quả này chưa gồm phần còn lại của năm" in str(words.silence_text(row, whole)) and words.today(whole) == "Đến nay"
+
+
+def test_a_grade_that_says_attained_says_it_once() -> None:
+    whole = document(1) | {"good_grade": "Đạt mức 90 %"}
+    row = whole["communes"][0]
+    said = " ".join(
+        [words.headline(row, whole), *words.plan_lines(row, whole), *words.lever_lines(row["levers"][0], "Đạt mức 90 %")]
+    )
+    assert "khả năng đạt mức 90 %" in said and "đạt Đạt" not in said
+
+
+def test_a_year_that_is_over_has_a_grade_and_no_chance_of_one() -> None:
+    whole = document(1) | {"as_of": "2023-12-31T23:59:59+07:00"}
+    said = words.headline(whole["communes"][0], whole)
+    assert "xếp loại Khá" in said and "khả năng" not in said
+
+
+def test_a_set_that_nothing_was_published_about_says_so() -> None:
+    peers = {"estimated": ["A"], "with_reports": [], "left_out": [], "years": [2022, 2022], "other_set": True}
+    assert words.peers_text(peers).endswith("không phải bộ tiêu chí này, nên hạng chỉ để tham khảo.")

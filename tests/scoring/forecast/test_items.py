@@ -201,6 +201,25 @@ def test_shares_keep_their_masses_at_nothing_and_all() -> None:
     assert between[given].mean() < 0.03  # nobody was ever there
 
 
+def test_shares_that_are_mostly_whole_lend_nothing_to_those_that_are_not() -> None:
+    rng, fine = np.random.default_rng(7), codes("share")[0]
+    whole = [history({u: [1.0, 1.0, 0.5] for u in "abcdefgh"}, code) for code in codes("share")[1:]]
+    own = history({u: list(rng.uniform(0.6, 0.8, 3).round(3)) for u in "abcdefgh"}, fine)
+    drawn = fit_items(small(pd.concat([own, *whole])), law()).draw(EVERY, 1, 4000).declarations[fine].value
+    assert not (drawn == 1.0).any() and np.isclose(np.nanmedian(drawn), 0.7, atol=0.03)
+
+
+@pytest.mark.parametrize(("others", "low", "high"), [(0.6, 0.5, 0.72), (None, 0.74, 1.0)])
+def test_a_yes_no_question_leans_on_the_others_as_far_as_they_are_alike(others: float | None, low: float, high: float) -> None:
+    """Everybody's yes to one question (of a few units) is luck among questions that are alike, a habit among unlike ones."""
+    rng, (first, *rest) = np.random.default_rng(11), codes("yes_no")
+    chances = np.full(len(rest), others) if others is not None else np.linspace(0, 1, len(rest))
+    past = [history({u: list((rng.random(3) < p).astype(float)) for u in "abcdefgh"}, code) for code, p in zip(rest, chances)]
+    past.append(history({u: [1.0] for u in "abc"}, first))
+    drawn = fit_items(small(pd.concat(past)), law()).draw(EVERY, 1, 2000).declarations[first].value
+    assert low < np.nanmean(drawn) < high
+
+
 def test_the_criteria_of_a_unit_move_together() -> None:
     """The unit's own level is in doubt, and a doubt about it is one about all its criteria."""
     known = codes("yes_no")

@@ -253,6 +253,36 @@ def test_the_first_year_of_all_goes_on_as_it_began() -> None:
     assert (chances * np.arange(chances.shape[1])).sum(axis=1).mean() == pytest.approx(3, rel=0.2)
 
 
+def yearly(counts: np.ndarray) -> pd.DataFrame:
+    """Ideas of these (N, Y) counts from 2020 on, half of each year's in March and the rest in September."""
+    rows = []
+    for (unit, year), count in np.ndenumerate(counts):
+        months = ((2020 + year) * 12 + 2, (2020 + year) * 12 + 8)
+        rows += [(f"u{unit}", month, int(n)) for month, n in zip(months, (count // 2, count - count // 2)) if n]
+    return ideas(rows)
+
+
+def chances_of(frame: pd.DataFrame, units: int) -> np.ndarray:
+    """What the first of February 2023 expects of the year."""
+    return rare_events(bare(date(2023, 1, 31), tuple(f"u{k}" for k in range(units)), initiatives=frame), frame, "initiatives")
+
+
+def test_what_never_comes_more_than_twice_a_year_is_drawn_so() -> None:
+    rng = np.random.default_rng(8)
+    limited = chances_of(yearly(rng.binomial(2, 0.6, (40, 3))), 40)
+    np.testing.assert_allclose(limited.sum(axis=1), 1)
+    assert limited[:, 0].mean() == pytest.approx(0.16, abs=0.04)  # a Poisson of this mean says 0.30
+    assert limited[:, 3:].sum(axis=1).max() < 0.01
+    endless = chances_of(yearly(rng.poisson(1.2, (40, 3))), 40)
+    assert endless[:, 0].mean() == pytest.approx(0.30, abs=0.06) and endless[:, 3:].sum(axis=1).mean() > 0.06
+
+
+def test_a_year_that_had_what_it_can_have_gets_no_more() -> None:
+    frame = pd.concat([yearly(np.random.default_rng(9).binomial(1, 0.9, (30, 3))), ideas([("u0", 2023 * 12, 1)])])
+    chances = chances_of(frame, 30)
+    assert chances[0, 0] > 0.9 and chances[1:, 1].mean() == pytest.approx(0.9, abs=0.07)
+
+
 def test_complaints_bring_officials_named_again_never_more_than_forms() -> None:
     forms = pd.DataFrame(
         [(u, y * 12 + m, 1) for u, y, m in product("ab", (2021, 2022, 2023), range(12)) if (y, m) < (2023, 6)],

@@ -12,11 +12,13 @@ from scoring.forecast.items_latent import (
     CELL_SHARE,
     CELLS,
     Outcomes,
+    _parts,
     binary_outcomes,
     cells,
     chance,
     latent_means,
     leaning,
+    likeness,
     look_up,
 )
 
@@ -120,3 +122,18 @@ def test_next_years_answers_are_as_likely_as_said(load: float, item: float, year
             assert y[chosen].mean() == pytest.approx(p[chosen].mean(), abs=0.045)
     inside = np.abs(np.array(places) - 0.5) < 0.4
     assert 0.74 <= inside.mean() <= 0.88
+
+
+def test_items_that_depend_less_on_the_unit_are_not_taken_to_be_each_units_own() -> None:
+    rng, shape = np.random.default_rng(5), (60, 16, 4)
+    loads = np.repeat([0.7, 0.2], 8)[None, :, None]
+    latents = loads * rng.standard_normal((60, 1, 1)) + np.sqrt(1 - loads**2) * rng.standard_normal(shape)
+    parts = _parts(Outcomes(latents, np.ones(shape), np.ones(16), np.zeros(16, dtype=np.intp)))
+    assert (parts.item < 0.06).all() and parts.load[:8].min() > parts.load[8:].max() + 0.2
+
+
+def test_the_share_of_all_items_weighs_more_the_less_items_lie_apart() -> None:
+    rng, count = np.random.default_rng(6), np.full(20, 50.0)
+    alike = likeness(rng.binomial(50, 0.75, 20).astype(float), count)
+    apart = likeness(rng.binomial(50, rng.beta(3, 1, 20)).astype(float), count)
+    assert apart < 10 and alike > 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from scoring.engine import score
 from scoring.forecast.fitted import fit, needed
-from scoring.forecast.model import Forecast, draw_block, forecast, good_code, p_at_least
+from scoring.forecast.model import Forecast, draw_block, drawn, forecast, good_code, p_at_least, widened
 from scoring.forecast.summary import rank_matrix, summary_units
 from scoring.rounding import to_units
 from tests.scoring.forecast.districts import district, law
@@ -26,8 +27,6 @@ def autumn() -> Forecast:
 @pytest.mark.parametrize("definition", ["qd766", "ii06"])
 @pytest.mark.parametrize("factor", [1.0, 1.6])
 def test_at_the_years_end_it_is_the_score_to_the_digit(definition: str, factor: float) -> None:
-    from dataclasses import replace
-
     inputs = replace(district(date(2023, 12, 31), units=6), definition=definition)
     found = forecast(inputs, RULES, draws=200, factor=factor)
     known = inputs.measures[inputs.measures["numerator"].notna()]
@@ -90,6 +89,20 @@ def test_a_factor_widens_and_keeps_the_middle(autumn: Forecast) -> None:
     wide = forecast(SEPTEMBER, RULES, draws=2000, seed=7, factor=1.5)
     assert np.array_equal(summary_units(wide.totals, [500])[1], summary_units(autumn.totals, [500])[1])
     assert np.all(wide.totals.std(axis=0) > 1.3 * autumn.totals.std(axis=0))
+
+
+def test_widened_afterwards_is_what_is_drawn_with_the_factor(autumn: Forecast) -> None:
+    once, later = forecast(SEPTEMBER, RULES, draws=2000, seed=7, factor=1.5), widened(autumn, 1.5)
+    for name in ("totals", "grades", "ranks", "grading", "basis"):
+        assert np.array_equal(getattr(later, name), getattr(once, name)), name
+    assert np.array_equal(widened(autumn, 1.0).totals, autumn.totals)
+
+
+def test_the_plain_model_needs_no_other_estimate() -> None:
+    fitted = replace(fit(SEPTEMBER, RULES), plain=True)
+    plain = forecast(SEPTEMBER, RULES, draws=300, plain=True)
+    assert np.array_equal(drawn(fitted, draws=300).totals, plain.totals)
+    assert not np.array_equal(plain.totals, forecast(SEPTEMBER, RULES, draws=300).totals)
 
 
 def test_doubt_shrinks_as_the_year_goes_by() -> None:

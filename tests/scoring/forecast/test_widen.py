@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from scoring.forecast.scorecard import QUANTILES
 from scoring.forecast.summary import summary_units
-from scoring.forecast.widen import LEAST, MOST, factor_for, independent_cases, limits, widen
+from scoring.forecast.widen import LEAST, MOST, _upper, factor_for, independent_cases, limits, widen
 from scoring.rounding import NO_UNITS
 from tests.scoring.frames import law
 
@@ -109,6 +109,20 @@ def test_bounds_missing_rows_and_intervals_without_width() -> None:
     truth, said, groups = past(6, 1.4)
     more = np.append(truth, [80.0, np.nan, 70.0]), np.append(said, [[80, 80, np.nan]] * 5, axis=1), np.append(groups, [1, 2, 3])
     assert factor_for(*more) == factor_for(truth, said, groups)
+
+
+def test_the_next_case_is_covered_as_often_as_promised_however_few_there_were() -> None:
+    ratios = np.abs(np.random.default_rng(8).standard_normal((4000, 21)))
+    for level in (0.8, 0.95):
+        kept = [row[20] <= _upper(row[:20], level) for row in ratios]
+        assert np.mean(kept) == pytest.approx(level, abs=0.015)
+
+
+def test_forecasts_that_were_right_stay_as_they_are_and_narrowing_needs_more_cases_than_widening() -> None:
+    found = [factor_for(*past(seed, 1.0, origins=2)) for seed in range(60)]
+    assert 0.98 < np.exp(np.mean(np.log(found))) < 1.08 and min(found) > 0.8
+    narrow, wide = (np.mean([np.log(factor_for(*past(seed, sd, origins=3))) for seed in range(20)]) for sd in (0.7, 1 / 0.7))
+    assert 0 < -narrow < 0.75 * wide
 
 
 def test_how_many_cases_correlated_ones_are_worth() -> None:
