@@ -20,7 +20,7 @@ def deployment() -> RunnerDeployment:
     """Return the deployment; a run that would start beside a running one is cancelled (it would find nothing to do)."""
     return nightly.to_deployment(
         name="nightly",
-        description="inbox → load → quality → measures → score → checks across files",
+        description="inbox → load → quality → measures → score → checks across files → forecast → reports",
         schedule=Cron(CRON, timezone=TIMEZONE),
         concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
         entrypoint_type=EntrypointType.MODULE_PATH,

@@ -60,6 +60,25 @@ def test_nightly_flow_gives_the_document_of_the_plain_step(
 
 
 @pytest.mark.db
+def test_forecast_flow_gives_and_stores_what_the_plain_step_does(
+    prefect_server: None, clean: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.forecast import forecast
+    from flows.steps.forecast_document import forecast_and_store
+    from flows.steps.measure import question
+    from tests.flows import kit
+
+    monkeypatch.setenv("CCHC_CLOCK", CLOCK)
+    rows = [dossier(f"H32.99.02-2301{n:02d}-0001", n) for n in range(1, 30)]
+    kit.load(clean, write_csv(tmp_path / "mot-cua.csv", rows), kit.QuickGate(), kit.day(1))
+    by_flow = forecast(2023, draws=200, seed=4)
+    assert len(by_flow["communes"]) == 1
+    with clean.database.begin() as tx:
+        assert _json(forecast_and_store(clean, tx, question(2023), draws=200, seed=4)) == _json(by_flow)
+        assert tx.scalar("select count(*) from forecasts") == 1
+
+
+@pytest.mark.db
 def test_ingest_flow_answers_like_the_command(
     prefect_server: None, clean: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
