@@ -1,4 +1,4 @@
-"""What would change where the year ends, in Vietnamese: levers in whole cases and to the day, the overdue budget, dossiers to save.
+"""What would change where the year ends, in Vietnamese: levers in whole cases and to the day, the overdue budget.
 
 Functions take what `scoring.forecast` gives as plain mappings (`dataclasses.asdict`). Sentences of levers have no full stop:
 a plan joins them.
@@ -17,7 +17,6 @@ from messages import fmt
 
 Values = Mapping[str, Any]
 IMPOSSIBLE: Final = -1
-NOTHING_LEFT: Final = "Kỳ đã kết thúc, không còn việc nào kịp làm."
 
 
 @lru_cache(maxsize=1)
@@ -182,16 +181,3 @@ def _over_now(budget: Values, limit: str) -> str:
         f" Hôm nay tỷ lệ đang vượt; cần thêm {fmt.count(budget['needed'])} hồ sơ đúng hạn để về mức {limit}, còn khoảng "
         f"{fmt.count(budget['coming'])} hồ sơ sẽ được tính."
     )
-
-
-def saved_text(row: Values) -> str:
-    """One dossier to save: "H32… (Đăng ký kết hôn): hẹn 29/12/2023, còn 2 ngày làm việc, nguy cơ trễ 35 %"."""
-    days = row["days_left"]
-    if days is None or days != days:
-        when = "không có hạn trả"
-    else:
-        left = "hết hạn hôm nay" if days == 0 else f"còn {fmt.count(days)} ngày làm việc"
-        when = f"hẹn {fmt.day(row['due_on'])}, {left}"
-    name = row.get("procedure_name") or row["procedure"]
-    stake = f", có thể mất {fmt.points(row['points'])} điểm" if row["points"] >= 0.005 else ""
-    return f"{row['dossier_code']} ({name}): {when}, nguy cơ trễ {fmt.percent(row['p_late'], 0)}{stake}"

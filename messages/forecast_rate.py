@@ -49,6 +49,10 @@ def bad_number(line: int, column: str, text: str) -> str:
     return f"Dòng {line}, cột {column}: «{text}» không phải số đếm; hãy viết số nguyên không âm, không dấu phân nhóm, như 1250."
 
 
+def too_large(line: int, column: str, text: str) -> str:
+    return f"Dòng {line}, cột {column}: «{text}» lớn hơn mọi số đếm có thể có; hãy kiểm tra lại số này."
+
+
 def half_row(line: int, column: str) -> str:
     return f"Dòng {line}, cột {column}: để trống; hãy ghi đủ cả hai số, hoặc bỏ trống cả hai khi chưa biết."
 

@@ -16,6 +16,8 @@ SCORE_COLUMNS: Final = (
     "year", "month", "unit_id", "model", "crps", "brier", "rps", "in80", "in95", "truth", "p025", "p10", "p50", "p90", "p975",
     "factor", "hindsight", "draws", "seed", "code",
 )  # fmt: skip
+#: The forecast of a stored row `f` was not asked to know less than its own day knew.
+_OF_ITS_DAY: Final = "coalesce((f.result ->> 'known_at')::timestamptz, 'infinity') >= f.as_of"
 
 
 def store(
@@ -72,12 +74,17 @@ def forecast_ids(tx: Transaction) -> list[int]:
 
 
 def latest(tx: Transaction, criteria_set: str, definition: str, year: int, before: datetime) -> dict[str, Any] | None:
-    """Return the latest stored forecast made for a moment before another, with its recipe and result; None without any."""
+    """Return the latest stored forecast made for a moment before another, with its recipe and result; None without any.
+
+    One that was asked to know less than its own day knew is no forecast of that day, here and in `history`.
+    """
     return tx.one(
-        """
-        select * from forecasts
-        where criteria_set = %(set)s and definition = %(definition)s and year = %(year)s and as_of < %(before)s
-        order by as_of desc, forecast_id desc
+        f"""
+        select f.* from forecasts as f
+        where
+            f.criteria_set = %(set)s and f.definition = %(definition)s and f.year = %(year)s and f.as_of < %(before)s
+            and {_OF_ITS_DAY}
+        order by f.as_of desc, f.forecast_id desc
         limit 1
         """,
         {"set": criteria_set, "definition": definition, "year": year, "before": before},
@@ -92,13 +99,13 @@ def history(
     Keys: unit_id, as_of, INDEX_COLUMNS, p_good, expected_rank.
     """
     return tx.rows(
-        """
+        f"""
         with of_days as (
             select distinct on ((f.as_of at time zone %(zone)s)::date) f.forecast_id, f.as_of
             from forecasts as f
             where
                 f.criteria_set = %(set)s and f.definition = %(definition)s and f.year = %(year)s
-                and f.as_of < coalesce(%(before)s, 'infinity'::timestamptz)
+                and f.as_of < coalesce(%(before)s, 'infinity'::timestamptz) and {_OF_ITS_DAY}
             order by (f.as_of at time zone %(zone)s)::date asc, f.as_of desc, f.forecast_id desc
         )
 

@@ -6,6 +6,7 @@ from itself or from later ones), and it stands beside every forecast.
 
 from __future__ import annotations
 
+import re
 from calendar import monthrange
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from warehouse.database import Transaction
 
 MONTHS: Final = tuple(range(1, 12))
+MOST_SEED: Final = 10**18 - 1  # what a column of the scores holds
 Advance = Callable[[str, int, int], None]
 
 
@@ -69,6 +71,8 @@ def plan_of(
     rules = rules_of(home, set_name)
     asked = question(chosen[0], definition=overdue_definition(home, set_name, definition))
     draws, seed = forecast.DRAWS if draws is None else draws, forecast.SEED if seed is None else seed
+    if abs(seed) > MOST_SEED:
+        raise UserError("bad_seed", f"Hạt giống {seed} quá lớn; hãy dùng số nguyên có không quá 18 chữ số.")
     return Plan(chosen, months_of(origins), draws, seed, rules.name, asked.definition, hindsight)
 
 
@@ -79,7 +83,8 @@ def months_of(text: str | None) -> tuple[int, ...]:
     if text is None:
         return MONTHS
     try:
-        months = tuple(sorted(set(numbers(text))))
+        spelt = re.fullmatch(r"\d{1,2}([,-]\d{1,2})*", text.replace(" ", ""))
+        months = tuple(sorted(set(numbers(spelt[0])))) if spelt else ()
     except ValueError:
         months = ()
     if not months or not set(months) <= set(MONTHS):

@@ -185,8 +185,8 @@ def _now(total: Any, ranked: bool) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float | None:
-    """A number for JSON, None for NaN; further digits would be the luck of the draws."""
-    return None if value is None or value != value else round(float(value), _DIGITS)
+    """A number for JSON, None for NaN; further digits would be the luck of the draws. The database knows no −0."""
+    return None if value is None or value != value else round(float(value), _DIGITS) + 0.0
 
 
 def _lever(lever: Lever, done: Forecasted) -> dict[str, Any]:

@@ -23,6 +23,8 @@ QUANTILES: Final = {
 FARTHEST: Final = 24
 DRAWS: Final = 4000
 LEAST_DRAWS: Final = 100
+#: More cases in a month than anybody counts; larger numbers are slips.
+MOST_TRIALS: Final = 1e12
 #: Draws × units that fit a small machine's memory.
 MOST_CELLS: Final = 50_000_000
 _PERIOD: Final = re.compile(r"(\d{4})(?:([-/.])(\d{1,2})(?:\2\d{1,2}(?:[T ].*)?)?|(\d{2})(?:\d{2})?)")
@@ -113,6 +115,8 @@ def _counted(line: int, successes: str, trials: str) -> tuple[float, float] | No
         if not _COUNT.fullmatch(text):
             raise UserError("bad_table", words.bad_number(line, column, text))
         numbers.append(float(text.replace(",", ".")))
+        if numbers[-1] > MOST_TRIALS:
+            raise UserError("bad_table", words.too_large(line, column, text))
     if numbers[0] > numbers[1]:
         raise UserError("bad_table", words.too_many(line, *numbers))
     return numbers[0], numbers[1]

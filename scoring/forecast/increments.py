@@ -127,10 +127,8 @@ class Increments:
             base = self._answers()
         else:
             base = self.resolved if panel in OF_RESOLVED else self.received
-        ratio = f.rates[panel].ratio[self.columns]
-        whole = np.floor(ratio)
-        part = self._normal(f"cases:{panel}")
-        return np.asarray(whole * base + cases(part, base, np.clip(ratio - whole, 0.0, 1.0)), dtype=np.float64)
+        # How many of them have a fee or a known answer is nearly certain beside how many come and how they go.
+        return np.asarray(np.rint(base * f.rates[panel].ratio[self.columns]), dtype=np.float64)
 
     def _answers(self) -> Floats:
         f = self.fitted
@@ -152,8 +150,7 @@ class Increments:
             more = self._cases("overdue_rate")
             late = np.minimum(of_open + of_new, more + f.open_cases[self.columns])
         else:
-            ratio = np.minimum(rate.ratio[self.columns], 1.0)
-            more = cases(self._normal("cases:overdue_rate"), self.resolved, ratio)
+            more = np.rint(self.resolved * np.minimum(rate.ratio[self.columns], 1.0))
             settled = cases(self._normal("late:settled"), f.past_due[self.columns], np.float64(_SETTLED))
             late = np.minimum(of_open + of_new + settled, more)
         good = name == "on_time_rate"

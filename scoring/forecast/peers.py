@@ -130,9 +130,3 @@ def _anchor(table: pd.DataFrame, own: str, own_score: Mapping[int, float]) -> fl
     pairs = zip(table.columns.astype(int).tolist(), table.loc[own].to_numpy(dtype=np.float64).tolist())
     known = [own_score[year] - index for year, index in pairs if year in own_score and index == index]
     return known[-1] if known else 0.0
-
-
-def estimated_ranks(own: Ints, peers: Ints) -> tuple[Ints, Floats]:
-    """The commune's rank in each draw (D,), and how likely each place 1 … P + 1 is (P + 1,). own: (D,), peers: (D, P)."""
-    ranks = core.competition_rank(np.concatenate([own[:, None], peers], axis=1))
-    return ranks[:, 0], rank_matrix(ranks)[0]

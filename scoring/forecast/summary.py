@@ -88,11 +88,6 @@ def expected_rank(matrix: Floats) -> Floats:
     return np.where(ranked > 0, places / np.where(ranked > 0, ranked, 1.0), np.nan)
 
 
-def p_rank_within(matrix: Floats, k: int) -> Floats:
-    """(C,) probability of one of the first k places."""
-    return np.asarray(matrix[:, : max(0, k)].sum(axis=1), dtype=np.float64)
-
-
 # --- where the doubt comes from ---
 
 

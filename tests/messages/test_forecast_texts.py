@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from messages.forecast import budget_text, lever_text, plan_texts, saved_text
+from messages.forecast import budget_text, lever_text, plan_texts
 from scoring.forecast.budget import budgets
 from scoring.forecast.levers import Step, changes, levers
 from tests.scoring.forecast.blocks import random_block, rules_of
@@ -112,15 +112,3 @@ def test_the_budget_in_words() -> None:
     assert gone.startswith("Đã vượt 3 hồ sơ so với mức dưới 1\u00a0%") and "không còn kịp trong năm" in gone
     none = BUDGET | {"limit": 0.0, "strict": False, "allowed": 0, "prudent": 0, "late_now": 2, "needed": -1}
     assert budget_text(none, END).endswith("Không còn giữ được mức không có hồ sơ trễ hạn trong năm.")
-
-
-def test_a_dossier_to_save_in_words() -> None:
-    row = {
-        "dossier_code": "H32-01", "procedure": "1.0", "procedure_name": "Đăng ký kết hôn", "due_on": date(2023, 12, 29),
-        "days_left": 2.0, "p_late": 0.347, "points": 0.12,
-    }  # fmt: skip
-    assert saved_text(row) == (
-        "H32-01 (Đăng ký kết hôn): hẹn 29/12/2023, còn 2 ngày làm việc, nguy cơ trễ 35\u00a0%, có thể mất 0,12 điểm"
-    )
-    assert "hết hạn hôm nay" in saved_text(row | {"days_left": 0.0})
-    assert "không có hạn trả" in saved_text(row | {"days_left": float("nan"), "points": 0.0})
