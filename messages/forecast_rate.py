@@ -79,6 +79,10 @@ def too_far(horizon: str, last: str) -> str:
     return f"--horizon {horizon} xa quá 24 tháng kể từ --as-of; muộn nhất là {last}."
 
 
+def too_early(horizon: str, first: str) -> str:
+    return f"--horizon {horizon} trước tháng đầu tiên có số liệu ({first}); không có gì để tính."
+
+
 def bad_target(target: float) -> str:
     return f"--target {target:g} không phải tỷ lệ; hãy viết số từ 0 đến 1, như 0.95 cho 95 %."
 

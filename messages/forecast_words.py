@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from messages import fmt
-from messages.pictures import chance, change, day, local_day, one
+from messages.backtest import years_text
+from messages.pictures import change, day, odds, one, over
 
 HOW_TO_READ: Final = (
     f"Cách đọc: «Cuối năm» là mức ở giữa, khả năng cao hơn và thấp hơn như nhau. «Khoảng 80{fmt.NBSP}%»: cứ 10 lần dự báo như vậy thì "
@@ -22,7 +23,6 @@ BASIS_LABELS: Final[Mapping[str, str]] = {"joint": "đủ số liệu các xã",
 NOTHING_TO_SAVE: Final = "Không có hồ sơ nào đang mở có nguy cơ trễ đáng kể."
 NOT_GRADED: Final = "Không xếp loại"
 _UNLIKELY: Final = 0.005
-_NEVER: Final = 1e-9  # what no drawn year showed may still happen
 _PLANNED: Final = 5  # more actions than these are not a plan
 _SHARE: Final = 0.8  # the share of cases an interval of this page holds, and what a plan aims at
 
@@ -42,7 +42,8 @@ def headline(commune: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     elif commune.get("p_good") is not None and grade_chances(commune) and not settled:
         parts.append(f"khả năng {attains(document['good_grade'])} trở lên: {odds(commune['p_good'])}")
     if commune.get("expected_rank") is not None and len(commune["rank_probability"]) > 1:
-        parts.append(f"hạng dự kiến: {rank_text(commune)}")
+        known = settled and commune["rank_basis"] == "joint"
+        parts.append(f"{'hạng' if known else 'hạng dự kiến:'} {rank_text(commune)}")
     return f"{'; '.join(parts)}."
 
 
@@ -114,18 +115,6 @@ def is_known(commune: Mapping[str, Any]) -> bool:
 def attains(grade: str) -> str:
     """ "đạt Tốt"; a grade that is called "Đạt mức 90 %" says so itself."""
     return grade[:1].lower() + grade[1:] if grade.startswith("Đạt ") else f"đạt {grade}"
-
-
-def odds(share: float, settled: bool = False) -> str:
-    """A probability in whole percent; while the year runs nothing is said to be impossible or certain."""
-    if not settled:
-        share = min(max(share, _NEVER), 1.0 - _NEVER)
-    return chance(share)
-
-
-def over(document: Mapping[str, Any]) -> bool:
-    """Nothing of the year is left."""
-    return local_day(document["as_of"]) >= local_day(document["horizon"])
 
 
 def rank_text(commune: Mapping[str, Any]) -> str:
@@ -242,8 +231,8 @@ def lever_lines(lever: Mapping[str, Any], good: str) -> list[str]:
     return [f"{lever['code']}: {lever.get('needed_text') or lever['label']}", f"{text[:1].upper()}{text[1:]}."]
 
 
-def open_text(counts: Mapping[str, Any]) -> str:
-    """How many dossiers are open, past the day promised, late by the definition, likely to become late."""
+def open_text(counts: Mapping[str, Any], settled: bool = False) -> str:
+    """How many dossiers are open, past the day promised, late by the definition; while the year runs, likely to become late."""
     past, late = counts["past_due"], counts.get("late", counts["past_due"])
     more = counts["expected_late"] - late
     likely = f"khoảng {fmt.count(more)} hồ sơ nữa" if more >= 0.5 else "gần như không hồ sơ nào nữa"
@@ -252,6 +241,8 @@ def open_text(counts: Mapping[str, Any]) -> str:
     said = f"{fmt.count(past)} hồ sơ đã quá ngày hẹn trả" if past else "chưa hồ sơ nào quá ngày hẹn trả"
     if past != late:
         said += f", {f'{fmt.count(late)} hồ sơ' if late else 'chưa hồ sơ nào'} bị tính trễ hạn"
+    if settled:
+        return f"Đang giải quyết {fmt.count(counts['count'])} hồ sơ, {said}."
     return f"Đang giải quyết {fmt.count(counts['count'])} hồ sơ, {said}; nếu không làm gì khác, {likely} sẽ trễ."
 
 
@@ -326,8 +317,8 @@ def calibration_text(calibration: Mapping[str, Any] | None) -> str:
     """How the intervals were checked against past years."""
     if not calibration or not calibration.get("origins"):
         return NO_HISTORY
-    years = ", ".join(str(year) for year in calibration["years"])
-    return f"Độ rộng của khoảng đã chỉnh theo {fmt.count(calibration['origins'])} lần dự báo thử của năm {years}."
+    origins = fmt.count(calibration["origins"])
+    return f"Độ rộng của khoảng đã chỉnh theo kết quả dự báo thử từ {origins} thời điểm của {years_text(calibration['years'])}."
 
 
 def without_data_text(names: Sequence[str]) -> str:

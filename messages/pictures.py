@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from messages import fmt
 from messages.reasons import PROVENANCE_LABELS
 
+_NEVER: Final = 1e-9  # what no drawn year showed may still happen
 _ZONE: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 TODAY: Final = "Dự báo hôm nay"
 EARLIER: Final = "Các lần dự báo trước (mỗi lần cho cuối năm)"
@@ -45,10 +46,22 @@ def chance(share: float) -> str:
     return fmt.percent(share, 0)
 
 
+def odds(share: float, settled: bool = False) -> str:
+    """A probability in whole percent; while the year runs nothing is said to be impossible or certain."""
+    if not settled:
+        share = min(max(share, _NEVER), 1.0 - _NEVER)
+    return chance(share)
+
+
 def local_day(text: str) -> date:
     """The day of an ISO instant in Việt Nam; a bare day is itself."""
     moment = datetime.fromisoformat(text)
     return (moment.astimezone(_ZONE) if moment.tzinfo else moment).date()
+
+
+def over(document: Mapping[str, Any]) -> bool:
+    """Nothing of the year is left."""
+    return local_day(document["as_of"]) >= local_day(document["horizon"])
 
 
 def change(before: str, after: str) -> str:
@@ -98,8 +111,9 @@ def grade_title(commune: Mapping[str, Any], document: Mapping[str, Any]) -> str:
 
 def grade_sentence(chances: Mapping[str, float], p_good: float | None, document: Mapping[str, Any]) -> str:
     likely = max(chances.items(), key=lambda pair: pair[1])
-    text = f"Nhiều khả năng nhất: {likely[0]} ({chance(likely[1])})."
-    return text if p_good is None else f"{text} Đạt {document['good_grade']} trở lên: {chance(p_good)}."
+    settled = over(document)
+    text = f"Nhiều khả năng nhất: {likely[0]} ({odds(likely[1], settled)})."
+    return text if p_good is None else f"{text} Đạt {document['good_grade']} trở lên: {odds(p_good, settled)}."
 
 
 def rank_title(commune: Mapping[str, Any], document: Mapping[str, Any]) -> str:
@@ -123,7 +137,7 @@ def lever_title(commune: Mapping[str, Any], document: Mapping[str, Any]) -> str:
 
 def lever_sentence(p_good: float, document: Mapping[str, Any], telling: bool) -> str:
     """What the bars say. telling: some lever moves the probability, so the bars are that; else they are points."""
-    text = f"Hiện nay khả năng đạt {document['good_grade']} trở lên là {chance(p_good)}."
+    text = f"Hiện nay khả năng đạt {document['good_grade']} trở lên là {odds(p_good)}."
     if telling:
         return f"{text} Thanh cho biết khả năng đó tăng thêm bao nhiêu nếu làm xong từng việc."
     return f"{text} Không việc nào tự nó đổi được khả năng đó; thanh cho biết số điểm thêm."
@@ -131,7 +145,7 @@ def lever_sentence(p_good: float, document: Mapping[str, Any], telling: bool) ->
 
 def lever_gain(lever: Mapping[str, Any], points: float) -> str:
     """What one lever brings: the probability before and after, the points of the index."""
-    return f"khả năng {change(chance(lever['p_good_now']), chance(lever['p_good_if_done']))}, thêm {fmt.points(points)} điểm"
+    return f"khả năng {change(odds(lever['p_good_now']), odds(lever['p_good_if_done']))}, thêm {fmt.points(points)} điểm"
 
 
 def lever_lines(lever: Mapping[str, Any]) -> Sequence[str]:
@@ -147,6 +161,6 @@ def district_title(document: Mapping[str, Any]) -> str:
 
 def district_sentence() -> str:
     return (
-        f"Chấm: mức khả dĩ nhất ở giữa. Vạch đậm: 80{fmt.NBSP}% khả năng; vạch mảnh: 95{fmt.NBSP}%. Hai vạch đậm chồng nhau nhiều "
+        f"Chấm: mức ở giữa. Vạch đậm: 80{fmt.NBSP}% khả năng; vạch mảnh: 95{fmt.NBSP}%. Hai vạch đậm chồng nhau nhiều "
         "thì chưa thể nói xã nào hơn."
     )

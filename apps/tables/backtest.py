@@ -33,6 +33,7 @@ def scorecard(card: dict[str, Any]) -> None:
         "\nSai số của chỉ số cuối năm (điểm)", "Dự báo từ", *((MODEL_LABELS[name], "right") for name in _SHOWN),
         *((safe(f"Trong khoảng {level} %"), "right") for level in (80, 95)),
     )  # fmt: skip
+    table.columns[0].no_wrap = True
     for name, entry in lines:
         errors = [fmt.points(entry["crps"][model]) for model in _SHOWN]
         table.add_row(name, *errors, *(fmt.percent(entry["coverage"][p], 0) for p in ("p80", "p95")))

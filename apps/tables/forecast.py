@@ -33,26 +33,44 @@ def show_district(document: dict[str, Any]) -> None:
     table = new_table(
         f"{safe(document.get('criteria_label') or document['criteria_set'])}: dự báo cuối năm {document['year']}, tính đến "
         f"{when(document['as_of'])}",
-        ("Hạng dự kiến", "right"), "Xã", ("Bây giờ", "right"), ("Cuối năm", "right"), ("Khoảng 80 %", "right"),
-        (safe(_headed(words.attains(good))), "right"), ("Hạng khả dĩ", "right"),
+        ("Hạng\ndự kiến", "right"), "Xã", ("Bây giờ", "right"), ("Cuối năm", "right"), (f"Khoảng\n80{fmt.NBSP}%", "right"),
+        (safe(_headed(words.attains(good))), "right"), ("Hạng\nkhả dĩ", "right"),
     )  # fmt: skip
+    table.columns[4].no_wrap = True  # of a range cut in two nobody sees the end
+    settled = words.over(document)
     for row in sorted(document["communes"], key=_by_rank):
         if not words.is_known(row):
-            table.add_row(fmt.DASH, safe(row["name"]), points(row["now"]["total"]), *[fmt.DASH] * 4)
+            table.add_row(fmt.DASH, safe(row["name"]), _now(row), *[fmt.DASH] * 4)
             continue
-        expected, p_good, settled = row.get("expected_rank"), row.get("p_good"), words.over(document)
+        expected, p_good = row.get("expected_rank"), row.get("p_good")
         table.add_row(
-            fmt.DASH if expected is None else one(expected), safe(row["name"]), points(row["now"]["total"]),
-            one(row["index"]["p50"]), words.index_range(row["index"]), 
+            fmt.DASH if expected is None else one(expected), safe(row["name"]), _now(row), _middle(row, settled),
+            fmt.DASH if settled else words.index_range(row["index"]),
             fmt.DASH if p_good is None else words.odds(p_good, settled),
             words.rank_range(row.get("rank_probability") or []),
         )  # fmt: skip
     out.print(table)
     _silence(out, document, None)
-    out.print(words.HOW_TO_READ)
+    if not settled:
+        out.print(words.HOW_TO_READ)
     _estimated(out, document, document["communes"])
     _trust(out, document)
     out.print("Trang của một xã: thêm «--commune MÃ».")
+
+
+def _now(row: dict[str, Any]) -> str:
+    """Today's points; where nothing is scored yet there are none, not 0."""
+    return fmt.DASH if row["now"].get("max_scored") == 0 else points(row["now"]["total"])
+
+
+def _middle(row: dict[str, Any], settled: bool) -> str:
+    """The points of the year's end, all of their decimals once they are a result."""
+    return points(row["index"]["p50"]) if settled else one(row["index"]["p50"])
+
+
+def _ranked_for_good(document: dict[str, Any], commune: dict[str, Any]) -> bool:
+    """The rank is a result: of a year that is over, among communes that all have data."""
+    return words.over(document) and commune["rank_basis"] == "joint"
 
 
 def _headed(text: str) -> str:
@@ -99,16 +117,17 @@ def show_commune(document: dict[str, Any], commune: dict[str, Any]) -> None:
 
 def _now_and_then(document: dict[str, Any], commune: dict[str, Any]) -> Any:
     """Today against the year's end."""
-    now, index = commune["now"], commune["index"]
+    now, index, settled = commune["now"], commune["index"], words.over(document)
     table = new_table("", "", ("Điểm", "right"), (f"80{fmt.NBSP}% khả năng", "right"), "Xếp loại", ("Hạng", "right"))
     table.columns[-1].no_wrap = True
-    table.add_row(words.today(document), points(now["total"]), "", safe(now["grade"]), str(now["rank"] or fmt.DASH))
+    table.add_row(words.today(document), _now(commune), "", safe(now["grade"]), str(now["rank"] or fmt.DASH))
     chances = commune.get("rank_probability") or []
     ranked = commune.get("expected_rank") is not None and len(chances) > 1
-    rank = f"{one(commune['expected_rank'])} (khoảng {words.rank_range(chances)})" if ranked else fmt.DASH
+    around = "" if _ranked_for_good(document, commune) else f" (khoảng {words.rank_range(chances)})"
     table.add_row(
-        f"Cuối năm {document['year']}", one(index["p50"]), words.index_range(index),
-        safe(words.likely_grade(words.grade_chances(commune), words.over(document))), rank,
+        f"Cuối năm {document['year']}", _middle(commune, settled), "" if settled else words.index_range(index),
+        safe(words.likely_grade(words.grade_chances(commune), settled)),
+        f"{one(commune['expected_rank'])}{around}" if ranked else fmt.DASH,
     )  # fmt: skip
     return table
 
@@ -138,7 +157,7 @@ def _ranks(out: Console, document: dict[str, Any], commune: dict[str, Any]) -> N
     top = max(p for _, p in likely)
     for rank, p in likely:
         out.print(f"  Hạng {rank:>3}  [blue]{words.bar(p / top)}[/] {words.odds(p, words.over(document))}")
-    if len(likely) < len(chances):
+    if len(likely) < len(chances) and not _ranked_for_good(document, commune):
         out.print(f"  Các hạng khác: gần như không (dưới 1{fmt.NBSP}%).")
     _estimated(out, document, [commune])
     out.print()
@@ -184,7 +203,7 @@ def _hanging(out: Console, mark: str, lines: list[str]) -> None:
 def _dossiers(out: Console, document: dict[str, Any], commune: dict[str, Any]) -> None:
     """The dossiers to save this week, by the points at stake."""
     if commune.get("open"):
-        out.print(words.open_text(commune["open"]))
+        out.print(words.open_text(commune["open"], words.over(document)))
     if words.over(document):
         return out.print()
     listed = commune.get("to_save") or []
@@ -192,7 +211,7 @@ def _dossiers(out: Console, document: dict[str, Any], commune: dict[str, Any]) -
     if not rows:
         out.print(f"{words.NOTHING_TO_SAVE}\n")
         return
-    table = new_table("\nHồ sơ cần làm ngay trong tuần", "Hồ sơ", "Thủ tục", "Ai làm", "Hẹn trả", ("Nguy cơ trễ", "right"))
+    table = new_table("\nHồ sơ cần ưu tiên trong tuần", "Hồ sơ", "Thủ tục", "Ai làm", "Hẹn trả", ("Nguy cơ trễ", "right"))
     table.columns[0].no_wrap = True  # a code that is cut in two cannot be searched for
     for row in rows:
         due = fmt.DASH if not row["due_on"] else day(row["due_on"])[:5]

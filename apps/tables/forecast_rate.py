@@ -16,7 +16,7 @@ def show(document: dict[str, Any]) -> None:
     columns = [(f"{'≤' if document['lower_is_better'] else '≥'} {fmt.percent(aim)}", "right")] if aim is not None else []
     table = new_table(
         "", "Đơn vị", ("Đã có", "right"), ("Tỷ lệ đã có", "right"), ("Còn đến", "right"), ("Dự báo", "right"),
-        ("Khoảng 80 %", "right"), *columns, ("Hạng kỳ vọng", "right"),
+        (f"Khoảng 80{fmt.NBSP}%", "right"), *columns, ("Hạng dự kiến", "right"),
     )  # fmt: skip
     for row in sorted(document["units"], key=lambda unit: unit["expected_rank"]):
         rate, seen = row["rate"], row["observed"]

@@ -19,7 +19,7 @@ def foretold(out: Console, document: dict[str, Any]) -> None:
     if document["communes"]:
         good, until = safe(document["good_grade"]), fmt.day(date.fromisoformat(document["horizon"]))
         table = new_table(
-            f"Dự báo đến {until}", ("Hạng dự kiến", "right"), "Xã", ("Cuối năm", "right"), (f"Khoảng 80{fmt.NBSP}%", "right"),
+            f"Dự báo đến {until}", ("Hạng\ndự kiến", "right"), "Xã", ("Cuối năm", "right"), (f"Khoảng\n80{fmt.NBSP}%", "right"),
             (f"Đạt {good} trở lên", "right"),
         )  # fmt: skip
         for row in sorted(document["communes"], key=_order):

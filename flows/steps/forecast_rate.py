@@ -141,6 +141,8 @@ def forecast_rate(
     if not LEAST_DRAWS <= draws <= most:
         raise UserError("bad_draws", words.bad_draws(LEAST_DRAWS, most))
     panel, months = _panel(counts)
+    if end < months[0]:
+        raise UserError("bad_horizon", words.too_early(month_text(end), month_text(int(months[0]))))
     found = rate_table(counts.units, panel, months, seen, end, seed, draws)
     return {
         "as_of": month_text(seen), "horizon": month_text(end), "seed": seed, "draws": draws, "target": target,

@@ -74,7 +74,8 @@ def grade_chart(commune: Document, document: Document) -> alt.LayerChart | None:
     chances = forecast_words.grade_chances(commune)
     if not chances:
         return None
-    rows = [{"grade": grade, "p": p, "text": words.chance(p)} for grade, p in chances.items()]
+    settled = words.over(document)
+    rows = [{"grade": grade, "p": p, "text": words.odds(p, settled)} for grade, p in chances.items()]
     colours = [GRADE_COLOURS[min(number, len(GRADE_COLOURS) - 1)] for number in range(len(rows))]
     base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X("p:Q", axis=None, scale=alt.Scale(domain=[0, 1.15])),
@@ -96,7 +97,8 @@ def rank_chart(commune: Document, document: Document) -> alt.LayerChart | None:
     ranks = _possible(chances)
     of = len(ranks)
     every = of <= 15
-    rows = [{"rank": rank, "p": chances[rank - 1], "text": words.chance(chances[rank - 1])} for rank in ranks]
+    settled = words.over(document) and commune["rank_basis"] == "joint"
+    rows = [{"rank": rank, "p": chances[rank - 1], "text": words.odds(chances[rank - 1], settled)} for rank in ranks]
     top = max(row["p"] for row in rows)
     x = alt.X(
         "rank:Q", title=words.RANK_AXIS, scale=alt.Scale(domain=[ranks[0] - 0.5, ranks[-1] + 0.5], nice=False),
@@ -109,7 +111,7 @@ def rank_chart(commune: Document, document: Document) -> alt.LayerChart | None:
     layers = [base.mark_bar(size=0.78 * (WIDTH - 80) / of, color=BLUE)]
     if every:
         labels = base.transform_filter("datum.p >= 0.005")
-        layers.append(labels.mark_text(dy=-8, fontSize=_SMALL, color=INK).encode(text=alt.Text("p:Q", format=".0%")))
+        layers.append(labels.mark_text(dy=-8, fontSize=_SMALL, color=INK).encode(text="text:N"))
     middle = commune["expected_rank"]
     left = middle > (ranks[0] + ranks[-1]) / 2
     mark = alt.Chart(alt.Data(values=[{"rank": middle, "p": top * 1.22, "text": words.expected_rank(commune)}])).encode(x=x)

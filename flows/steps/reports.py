@@ -114,8 +114,9 @@ def _saved_rows(document: dict[str, Any]) -> Iterable[list[Any]]:
                 fmt.day(date.fromisoformat(row[name][:10])) if row[name] else None for name in ("received_on", "due_on")
             )
             yield [
-                commune["commune"], commune["name"], row["dossier_code"], row.get("procedure_name") or row["procedure"], row["officer"], row["department"],
-                received, due, None if row["days_left"] is None else int(row["days_left"]), _hundredfold(row["p_late"]),
+                commune["commune"], commune["name"], row["dossier_code"], row.get("procedure_name") or row["procedure"],
+                row["officer"], row["department"], received, due,
+                None if row["days_left"] is None else int(row["days_left"]), _hundredfold(row["p_late"]),
                 _decimal(row["points"], 4),
             ]  # fmt: skip
 

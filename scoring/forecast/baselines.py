@@ -15,6 +15,7 @@ from scoring.engine import score
 from scoring.forecast.inputs import Inputs
 from scoring.forecast.scorecard import Cast
 from scoring.rounding import NO_UNITS, half_up_ratio, to_units
+from scoring.totals import max_total
 
 Ints = NDArray[np.int64]
 
@@ -26,7 +27,7 @@ def run_rate(inputs: Inputs, rules: ResolvedSet) -> Cast:
     total, most = (to_units(now[name].to_numpy(), rules.decimals) for name in ("total", "max_scored"))
     known = (total != NO_UNITS) & (most > 0)
     held, of = np.where(known, total, 0), np.where(known, most, 0)
-    carried = half_up_ratio(held * _maximum(rules), of)
+    carried = half_up_ratio(held * max_total(rules), of)
     shares = core.share_units(held, of, rules.decimals)
     grading = core.share_units(held, of, rules.decimals, rules.grading_scale)
     return _point(carried, shares, core.grade_codes(grading, rules.bands.bands, rules.decimals), rules)
@@ -47,11 +48,6 @@ def last_year(inputs: Inputs, rules: ResolvedSet, previous: pd.DataFrame) -> Cas
     shares = np.where(scored, own["share"].to_numpy(dtype=np.float64, na_value=np.nan), index)
     grades = np.where(scored, _codes(own["grade"], rules), _codes(told["grade"], rules))
     return _point(to_units(totals, rules.decimals), to_units(shares, rules.decimals), grades, rules)
-
-
-def _maximum(rules: ResolvedSet) -> int:
-    """What the criteria in force are worth together, in hundredths."""
-    return sum(int(to_units(c.max_points or 0.0, rules.decimals)) for c in rules.criteria if c.rule and c.kind == "base")
 
 
 def _codes(grades: pd.Series[str], rules: ResolvedSet) -> Ints:

@@ -54,8 +54,8 @@ class Fitted:
 
     now: today's figures (N,) by measure. volume: dossiers to be received; answers: answers to be given on forms (None: no
     forms are known). stock: dossiers usually open at a month's end (N,). ripe: share of the dossiers to come whose due day
-    lies before the horizon (N,). open_cases, open_late: open dossiers that can still become late by then, and the expected
-    number that will (N,). past_due: open and late already (N,). elapsed: share of the year's working days gone.
+    is not after the horizon (N,). open_now: open dossiers (N,). open_cases, open_late: those that can still become late by
+    then, and the expected number that will (N,). plain: rates from the year to date alone (see `fit`).
     """
 
     inputs: Inputs
@@ -70,7 +70,6 @@ class Fitted:
     open_now: Floats
     open_cases: Floats
     open_late: Floats
-    past_due: Floats
     plain: bool
 
     @property
@@ -107,7 +106,7 @@ def fit(inputs: Inputs, rules: ResolvedSet, *, plain: bool = False) -> Fitted:
         if panel in inputs.panels and len(calendar.ahead) and not unheard:
             rates[panel] = _rate(inputs, panel, inputs.panels[panel], volume, answers)
     open_now = _by_unit(inputs, np.ones(len(inputs.open)))
-    late, may = open_states(inputs)
+    _, may = open_states(inputs)
     will = hazard.late_by(inputs.endings, inputs.open, float(calendar.left.sum())) if len(inputs.open) else np.zeros(0)
     return Fitted(
         inputs=inputs,
@@ -122,7 +121,6 @@ def fit(inputs: Inputs, rules: ResolvedSet, *, plain: bool = False) -> Fitted:
         open_now=open_now,
         open_cases=_by_unit(inputs, may.astype(np.float64)),
         open_late=_by_unit(inputs, np.where(may, will, 0.0)),
-        past_due=_by_unit(inputs, late.astype(np.float64)),
         plain=plain,
     )
 

@@ -17,7 +17,6 @@ from scoring.forecast.fitted import (
     OF_ANSWERS,
     OF_RESOLVED,
     Fitted,
-    Rate,
     columns_of,
     panels_of,
     pending_counted,
@@ -28,8 +27,6 @@ from scoring.forecast.volumes import volume_draws
 from scoring.inputs import MeasureArrays
 
 Floats = NDArray[np.float64]
-#: Of the dossiers that are late and open today, those that will be finished by the year's end (a few are forgotten).
-_SETTLED = 0.95
 #: Working days after which the stock of open dossiers no longer depends on today's.
 _TURNOVER = 15.0
 
@@ -71,9 +68,9 @@ class Increments:
         """(D, C) dossiers to be finished: what is open and comes, less what will be open at the end."""
         f = self.fitted
         turned = min(1.0, float(f.inputs.calendar.left.sum()) / _TURNOVER)
-        usual = turned * f.stock[self.columns] + (1 - turned) * f.open_now[self.columns]
         there = f.open_now[self.columns] + self.received
-        return np.maximum(there - np.minimum(self._events("stock", usual), there), 0.0)
+        left = np.rint((1 - turned) * f.open_now[self.columns]) + self._events("stock", turned * f.stock[self.columns])
+        return np.maximum(there - left, 0.0)
 
     def _grow(self, name: str) -> None:
         if name == "received":
@@ -83,8 +80,9 @@ class Increments:
         elif name == "open":
             self._add(name, self.received - self.resolved, None)
         elif name in LATE:
-            self._begin(name)
-            self._late(name, self.measures[name])
+            if "overdue_rate" in self.fitted.rates:
+                self._begin(name)
+                self._late(name, self.measures[name])
         elif name == DAYS and name in self.fitted.rates:
             left = np.full((1, len(self.units)), float(self.fitted.inputs.calendar.left.sum()))
             self._begin(name)
@@ -139,20 +137,23 @@ class Increments:
         return self._rates["answers"]
 
     def _late(self, name: str, now: MeasureArrays) -> None:
-        """Late dossiers: those open today that will be, and those still to come whose due day lies before the end."""
+        """Late dossiers: those open today that will be, and those still to come whose due day lies before the end.
+
+        A definition of finished dossiers alone counts a late one only when it is finished: of those late and open today most
+        will be, but about as many others will be late and open at the end.
+        """
         f = self.fitted
-        rate: Rate = f.rates["overdue_rate"]
+        ratio = np.minimum(f.rates["overdue_rate"].ratio[self.columns], 1.0)
         chance = f.open_late[self.columns] / np.maximum(f.open_cases[self.columns], 1.0)
         of_open = cases(self._normal("late:open"), f.open_cases[self.columns], chance)
-        due = cases(self._normal("late:ripe"), self.received, f.ripe[self.columns])
-        of_new = self._successes("overdue_rate", due)
+        due = cases(self._normal("late:ripe"), self.received, f.ripe[self.columns] * ratio)
+        late = of_open + self._successes("overdue_rate", due)
         if pending_counted(f.inputs):
             more = self._cases("overdue_rate")
-            late = np.minimum(of_open + of_new, more + f.open_cases[self.columns])
+            late = np.minimum(late, more + f.open_cases[self.columns])
         else:
-            more = np.rint(self.resolved * np.minimum(rate.ratio[self.columns], 1.0))
-            settled = cases(self._normal("late:settled"), f.past_due[self.columns], np.float64(_SETTLED))
-            late = np.minimum(of_open + of_new + settled, more)
+            more = np.rint(self.resolved * ratio)
+            late = np.minimum(late, more)
         good = name == "on_time_rate"
         numerator = more - late if good else late
         end = now.denominator + more

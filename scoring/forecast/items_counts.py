@@ -82,8 +82,8 @@ def reviews_to_come(inputs: Inputs) -> Floats:
     ended = np.array([(inputs.day - _last_day(first + k)).days for k in range(12)])
     kept = np.asarray(done.any(axis=2))  # (N, Y) years in which the unit kept reviews at all
     asked = np.repeat(kept[:, :, None], 12, axis=2)
-    asked[:, 0, : int(months.min()) - start if len(months) else 0] = False  # before anybody's first review
     asked[:, -1] = (ended > GRACE_DAYS)[None, :] & np.asarray(kept.any(axis=1))[:, None]
+    asked[:, 0, : int(months.min()) - start if len(months) else 0] = False  # before anybody's first review
     seen, share = binary_outcomes(np.swapaxes(done & asked, 1, 2).astype(np.float64), np.swapaxes(asked, 1, 2).astype(np.float64))
     lean = leaning(seen)
     late = np.where(ended < 0, 1.0, np.where(ended <= GRACE_DAYS, GRACE_SHARE, 0.0))
@@ -107,9 +107,9 @@ def rare_events(inputs: Inputs, frame: pd.DataFrame, column: str) -> Floats:
     past, this = counts[:, :-1], counts[:, -1]
     left = _left(inputs)
     so_far = float(this.sum())
-    if past.shape[1]:
+    if past.any():
         whole, rest = float(past.sum(axis=2).mean()), float((past * left).sum(axis=2).mean())
-    else:  # the first year: the rest of it goes on as it began
+    else:  # the first year with any: the rest of it goes on as it began
         gone = max(float((1 - left).sum()), 0.5)
         whole, rest = so_far / len(this) * 12 / gone, so_far / len(this) * float(left.sum()) / gone
     year = (so_far + YEAR_EVENTS) / ((whole - rest) * len(this) + YEAR_EVENTS)
@@ -119,7 +119,7 @@ def rare_events(inputs: Inputs, frame: pd.DataFrame, column: str) -> Floats:
     open_ended = events_to_come(rest * year * unit, own + UNIT_EVENTS)
     yearly = past.sum(axis=2)
     most = max(yearly.max(initial=0.0), float(this.sum(axis=1).max()))
-    limits = [n for n in LIMITS if most <= n and 0 < whole < n] if past.shape[1] else []
+    limits = [n for n in LIMITS if most <= n and 0 < whole < n] if past.any() else []
     if not limits:
         return open_ended
     fits = np.array([_open_fit(yearly, whole), *(_limited_fit(yearly, whole, n) for n in limits)])

@@ -144,7 +144,9 @@ def fit_declared(inputs: Inputs, rules: ResolvedSet) -> Declared:
     lean = leaning(_values(past, spread, kinds))
     tables: dict[str, Table | None] = {}
     for k, criterion in enumerate(criteria):
-        if criterion.rule is None or not (today[criterion.code].state < 0).any():
+        # Where silence says that a criterion of the maximum does not apply, and nobody ever broke it, it goes on.
+        silent = criterion.kind == "base" and criterion.no_data == "not_applicable" and not past.present[:, k].any()
+        if criterion.rule is None or silent or not (today[criterion.code].state < 0).any():
             tables[criterion.code] = None
             continue
         of = Leaning(lean.mean[:count, k], lean.sd[:count, k], lean.loading[:count, k])

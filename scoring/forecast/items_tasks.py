@@ -240,8 +240,8 @@ def _still_to_be_given(
     if not later.any():
         return None, 0.0, 0.0, 0.0
     counts = np.bincount(tasks.unit[later], minlength=units).astype(np.float64)
-    typical = float(counts.mean())
-    shape = counts + 1  # a Gamma prior worth one task, around what is typical
+    typical = float(counts.mean()) / len(years)
+    shape = counts + 1  # a Gamma prior worth one task, around what is typical of a year
     mean = (counts + 1) / (len(years) + 1 / typical)
     chosen = later & tasks.chosen
     shares = float(chosen.sum() / later.sum()), float(done[later].mean()), float(timely[chosen].mean()) if chosen.any() else 0.0

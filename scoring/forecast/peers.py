@@ -18,9 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from criteria.model import ResolvedSet
-from scoring import core
 from scoring.forecast.streams import EVERYBODY, normals
-from scoring.forecast.summary import rank_matrix
 from scoring.forecast.widen import limits
 from scoring.rounding import to_units
 from scoring.totals import max_total

@@ -128,7 +128,7 @@ def _volumes(trials: Floats, known: Bools, months: Months, ahead: Months) -> tup
     counts = np.where(known, np.nan_to_num(trials), 0.0)
     season = _season(counts, known, months)
     weight = known * FADING ** np.arange(trials.shape[1])[::-1]
-    weight[:, : -RECENT or None] *= 1e-6
+    weight[:, :-RECENT] *= 1e-6
     here = season[:, months % 12]
     level = (weight * counts).sum(axis=1) / np.maximum((weight * here).sum(axis=1), 1e-12)
     level = np.where((weight * here).sum(axis=1) > 0, level, np.median(level) if level.size else 0.0)

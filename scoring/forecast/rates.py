@@ -15,7 +15,7 @@ from scipy.special import expit, logit  # type: ignore[import-untyped]
 
 from scoring.forecast.inputs import Floats, Panel
 from scoring.forecast.rates_gp import CONSTANT, KEEPS, LEVEL, NOISE, SEASON, TREND, Fit, Months, fit, lattice, mixed, parts
-from scoring.forecast.rates_recalibrated import recalibrated
+from scoring.forecast.rates_recalibrated import EIGHTY, recalibrated
 from scoring.forecast.rates_responses import EDGE, Split, split
 
 #: Older months than these say nothing more about the months to come.
@@ -32,8 +32,6 @@ USUAL, USUAL_MONTHS = 0.15, 4.0
 FLAT, STEEP = 0.4, 2.0
 #: The common series is but one: its variances are known the less the shorter it is. Share of its spread × months.
 SHORT: Final = 4.0
-#: Normal quantile of the 80 % interval: tails grow outside it.
-EIGHTY: Final = 1.2815515655446004
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def test_the_district_by_expected_rank(capsys: pytest.CaptureFixture[str]) -> No
     assert "dự báo cuối năm 2023, tính đến 30/06/2023 23:59" in said
     assert re.search(r"1,4 Vạn Thọ 72,70 84,7 81,6–87,8 97 % 1–3 2,2 Vạn Phước", said)
     assert said.index("Vạn Khánh") < said.index("Đại Lãnh") < said.index("Vạn Thạnh")
-    assert words.HOW_TO_READ.replace(fmt.NBSP, " ") in said and "24 lần dự báo thử" in said
+    assert words.HOW_TO_READ.replace(fmt.NBSP, " ") in said and "từ 24 thời điểm của các năm" in said
     assert "Bản dựng lại để tham khảo." in said and "Hồ sơ trực tuyến 50 %" in said and RANK_ESTIMATED not in said
 
 
@@ -66,7 +66,9 @@ def test_the_page_starts_with_the_sentence_and_holds_everything(capsys: pytest.C
     assert "Ít việc nhất để khả năng đạt Tốt lên 83 % (2 việc): • VII.2: Thêm 41" in said
     assert "H32.105.22492-230628-0007" in said and "còn 1 ngày" in said and "62 %" in said and "Đang giải quyết 37 hồ sơ" in said
     assert "tăng từ 77,9 lên 78,4 điểm" in said and "20/06/2023: 78,5" in said
-    assert "41 % của phần chưa chắc chắn" in said and "24 lần dự báo thử" in said and "Bản dựng lại để tham khảo." in said
+    assert (
+        "41 % của phần chưa chắc chắn" in said and "từ 24 thời điểm của các năm" in said and "Bản dựng lại để tham khảo." in said
+    )
 
 
 def test_the_page_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,9 +98,31 @@ def test_a_year_that_is_over_asks_for_nothing_any_more(capsys: pytest.CaptureFix
     forecast.show(given)
     said = _said(capsys)
     assert (
-        said.startswith("Hết năm 2023, xã Đại Lãnh được 78,40 điểm") and "việc có lợi nhất" not in said and "Hạn mức" not in said
+        said.startswith("Hết năm 2023, xã Đại Lãnh được 78,40 điểm; xếp loại Khá; hạng 5/13.")
+        and "việc có lợi nhất" not in said
+        and "Hạn mức" not in said
+    )
+    assert (
+        "Cuối năm 2023 78,40 " in said
+        and "(khoảng" not in said
+        and "Các hạng khác" not in said
+        and "nếu không làm gì khác" not in said
     )
     assert "tăng từ 77,9 lên 78,4 điểm." in said and "số liệu mới" not in said and words.NOTHING_TO_SAVE not in said
+
+
+def test_the_district_of_a_year_that_is_over_is_a_result(capsys: pytest.CaptureFixture[str]) -> None:
+    forecast.show(document() | {"as_of": "2023-12-31T23:59:59+07:00"})
+    said = _said(capsys)
+    assert "84,70" in said and "81,6–87,8" not in said and "Cách đọc" not in said
+
+
+def test_no_figures_yet_are_a_dash_and_ranges_are_whole_on_a_narrow_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    given = document(3)
+    given["communes"][1]["now"] |= {"total": 0.0, "max_scored": 0}
+    forecast.show(given)
+    said = _said(capsys)
+    assert "0,00" not in said and "81,6–87,8" in said
 
 
 def test_past_forecasts_stand_beside_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -236,6 +236,9 @@ def test_what_is_refused(clean: Home, world: World, monkeypatch: pytest.MonkeyPa
         == code(2022, origins="")
         == "bad_origins"
     )
+    assert code(2022, origins="1-99999999999") == code(2022, origins="3-") == "bad_origins"
+    with pytest.raises(UserError, match="18 chữ số"):
+        step.plan_of(clean, (2022,), seed=10**22)
     assert code(2022, set_name="khong_co") == "unknown_criteria" and code(2022, definition="sai") == "unknown_definition"
     with pytest.raises(UserError, match="tình huống"):
         step.backtest(clean, step.plan_of(clean, (2022,), "3", 50, 1), nothing)

@@ -42,7 +42,10 @@ def test_figures_are_as_vietnamese_excel_reads_them(tmp_path: Path) -> None:
         "0,0400",
         "1",
     )
-    assert saved[1]["Cán bộ"] == ""
+    assert saved[1]["Cán bộ"] == "" and saved[0]["Thủ tục"] == "Đăng ký khai sinh"
+    named = document(1)
+    named["communes"][0]["to_save"][0] |= {"procedure": "1.001193", "procedure_name": "Đăng ký kết hôn"}
+    assert _write(tmp_path, named)[1][0]["Thủ tục"] == "Đăng ký kết hôn"
 
 
 def test_a_commune_without_a_forecast_has_empty_cells(tmp_path: Path) -> None:

@@ -94,6 +94,17 @@ def test_history_is_the_last_forecast_of_each_day(clean: Home) -> None:
         assert history(tx, "commune_reconstructed", "ii06", 2023) == {} == history(tx, "commune_reconstructed", "qd766", 2022)
 
 
+def test_what_was_asked_to_know_less_than_its_day_is_no_earlier_forecast(clean: Home) -> None:
+    keep(clean, "2023-06-30", 70, known_at=parse_moment("2023-06-30").isoformat())
+    keep(clean, "2023-06-30", 50, known_at="2022-12-31T16:59:59+00:00")
+    keep(clean, "2023-08-31", 55, known_at="2022-12-31T16:59:59+00:00")
+    with clean.database.begin() as tx:
+        key = (tx, "commune_reconstructed", "qd766", 2023)
+        assert [point["p50"] for point in history(*key)["22492"]] == [70]
+        found = latest_before(*key, parse_moment("2023-09-30"))
+        assert found is not None and found["result"]["communes"][0]["index"]["p50"] == 70
+
+
 def test_the_latest_before_a_moment(clean: Home) -> None:
     keep(clean, "2023-06-30", 70)
     keep(clean, "2023-03-31", 60)

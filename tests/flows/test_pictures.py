@@ -125,6 +125,19 @@ def test_grade_bars_are_in_the_order_of_the_grades_and_never_only_colour(commune
     assert f"Nhiều khả năng nhất: Khá (76{fmt.NBSP}%). Đạt Tốt trở lên: 24{fmt.NBSP}%." in texts
 
 
+def test_only_a_year_that_is_over_is_certain(commune: dict[str, Any], year: dict[str, Any]) -> None:
+    commune |= {
+        "grade_probability": {"Tốt": 1.0, "Khá": 0.0},
+        "p_good": 1.0,
+        "rank_probability": [1.0, 0.0],
+        "expected_rank": 1.0,
+    }
+    ended = year | {"as_of": "2023-12-31T23:59:59+07:00"}
+    for draw in (charts.grade_chart, charts.rank_chart):
+        running, over = (" ".join(_texts(draw(commune, when))) for when in (year, ended))
+        assert f"trên 99{fmt.NBSP}%" in running and "trên 99" not in over and f"100{fmt.NBSP}%" in over
+
+
 def test_grade_bars_show_that_there_may_be_no_grade(commune: dict[str, Any], year: dict[str, Any]) -> None:
     commune["no_grade_probability"] = 0.2
     commune["grade_probability"] = {grade: 0.8 * p for grade, p in commune["grade_probability"].items()}

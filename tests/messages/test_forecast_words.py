@@ -147,6 +147,8 @@ def test_open_dossiers_in_a_sentence() -> None:
         none
         == "Đang giải quyết 5 hồ sơ, chưa hồ sơ nào quá ngày hẹn trả; nếu không làm gì khác, gần như không hồ sơ nào nữa sẽ trễ."
     )
+    over = words.open_text({"count": 17, "past_due": 6, "late": 6, "expected_late": 9.0}, settled=True)
+    assert over == "Đang giải quyết 17 hồ sơ, 6 hồ sơ đã quá ngày hẹn trả."
     assert words.open_text({"count": 0, "past_due": 0, "expected_late": 0.0}) == "Không có hồ sơ nào đang giải quyết."
 
 
@@ -167,7 +169,7 @@ def test_days_left_and_what_is_not_measured() -> None:
 def test_intervals_that_were_never_checked_say_so() -> None:
     assert words.calibration_text(None) == words.calibration_text({"factor": 1.0, "origins": 0, "years": []}) == words.NO_HISTORY
     assert words.calibration_text(document(1)["calibration"]) == (
-        "Độ rộng của khoảng đã chỉnh theo 24 lần dự báo thử của năm 2021, 2022."
+        "Độ rộng của khoảng đã chỉnh theo kết quả dự báo thử từ 24 thời điểm của các năm 2021, 2022."
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from criteria import load_set
 from scoring.forecast.inputs import Inputs
 from scoring.forecast.items import fit_items
 from scoring.inputs import STATES, declaration_arrays
@@ -128,6 +129,12 @@ def test_without_any_history_every_value_is_as_likely_as_another() -> None:
     assert np.quantile(drawn["III.1"].value, [0.1, 0.5, 0.9]) == pytest.approx([0.1, 0.5, 0.9], abs=0.06)
     assert share_of(drawn["IX.2"], 0.0) == pytest.approx(np.full(13, 0.5), abs=0.04)  # a penalty: the rarer the worse
     assert share_of(drawn["I.3"], 6.0) == pytest.approx(np.full(13, 1 / 7), abs=0.03)  # 6 × 0.25 is all of it
+
+
+def test_what_does_not_apply_to_communes_until_declared_is_not_expected() -> None:
+    rules = load_set("qd_766").at(date(2023, 6, 30))  # its 1.1 is not computed at commune level
+    drawn = fit_items(without_history(inputs(1, date(2023, 6, 30))), rules).draw(EVERY, 1, 50).declarations
+    assert (drawn["1.1"].state < 0).all() and (drawn["1.2"].state == STATES.index("declared")).all()
 
 
 def test_yes_three_years_running_is_likely_to_be_yes_again() -> None:

@@ -149,6 +149,13 @@ def test_tasks_still_to_be_given_grow_both_parts() -> None:
     assert (found["task_on_time"].numerator <= found["task_on_time"].denominator).all()
 
 
+def test_tasks_that_are_rarely_given_late_stay_rare() -> None:
+    once = [task(u, y, "11-30", "11-01", given="08-01") for u, y in zip("abcd", (2020, 2021, 2022, 2022))]
+    early = [task("a", y, "03-31", "03-01") for y in (2020, 2021, 2022)]
+    given_ = drawn(bare(tasks=tasks([*once, *early])), 20_000)["task_completion"].denominator
+    assert given_ is not None and given_.mean(axis=0) == pytest.approx([1 / 3] * 4, rel=0.1)
+
+
 def test_a_task_due_after_the_units_life_is_not_its_years() -> None:
     rows = [task(u, y, "06-15", "06-10") for u, y in product("abcd", (2020, 2021, 2022))] * 4
     rows += [task("a", 2023, "06-15", None), task("b", 2023, "09-30", None)]
@@ -212,6 +219,12 @@ def test_months_before_anybodys_first_review_were_not_missed() -> None:
     assert 5.6 < more[0] < more[1] < 6
 
 
+def test_months_before_the_first_review_of_a_new_register_were_not_missed() -> None:
+    rows = [r for u in "abcd" for r in months(u, 2023, range(5, 10))]
+    more = drawn(bare(day=date(2023, 9, 30), reviews=reviews(rows)))["officer_review_months"].numerator
+    assert 2.7 < more.mean() <= 3  # October to December
+
+
 def test_a_unit_whose_life_ends_in_summer_has_no_autumn() -> None:
     rows = [r for u, y in product("abcd", (2020, 2021, 2022)) for r in months(u, y, range(1, 13))]
     given_ = replace(bare(day=date(2023, 4, 30), reviews=reviews(rows)), horizon=date(2023, 6, 30))
@@ -251,6 +264,12 @@ def test_the_first_year_of_all_goes_on_as_it_began() -> None:
     begun = ideas([(u, 2023 * 12 + 2, 3) for u in "abcd"])
     chances = rare_events(bare(initiatives=begun), begun, "initiatives")
     assert (chances * np.arange(chances.shape[1])).sum(axis=1).mean() == pytest.approx(3, rel=0.2)
+
+
+def test_ideas_older_than_the_calendar_do_not_make_new_ones_impossible() -> None:
+    begun = ideas([("a", 2012 * 12, 1), *[(u, 2023 * 12 + 2, 3) for u in "abcd"]])
+    chances = rare_events(bare(initiatives=begun), begun, "initiatives")
+    assert (chances * np.arange(chances.shape[1])).sum(axis=1).min() > 0.5
 
 
 def yearly(counts: np.ndarray) -> pd.DataFrame:

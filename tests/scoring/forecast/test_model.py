@@ -127,3 +127,38 @@ def test_the_share_of_late_dossiers_ends_about_where_it_has_been(autumn: Forecas
     panel = SEPTEMBER.panels["overdue_rate"]
     usual = panel.successes[:, -12:].sum(axis=1) / panel.trials[:, -12:].sum(axis=1)
     assert np.mean(end.numerator / end.denominator, axis=0) == pytest.approx(usual, abs=0.012)
+
+
+def test_late_dossiers_of_finished_ones_alone_come_as_they_did_whatever_is_overdue_and_open() -> None:
+    """What is late and open today will mostly be finished by the end, and as many others will be late and open then."""
+    overdue = SEPTEMBER.open.assign(days_left=-20, late=False, counted=False)
+    inputs = replace(SEPTEMBER, definition="opencps", open=overdue)
+    block = draw_block(fit(inputs, RULES), inputs.units, 2000, 7)
+    end, now, panel = block.measures["overdue_rate"], block.now["overdue_rate"], inputs.panels["overdue_rate"]
+    came = (end.numerator - now.numerator).mean(axis=0) / (end.denominator - now.denominator).mean(axis=0)
+    assert came == pytest.approx(panel.successes[:, -12:].sum(axis=1) / panel.trials[:, -12:].sum(axis=1), abs=0.02)
+
+
+def test_dossiers_that_the_definition_does_not_count_bring_no_late_ones() -> None:
+    doubled = replace(SEPTEMBER, received=2 * SEPTEMBER.received, resolved=2 * SEPTEMBER.resolved, open=SEPTEMBER.open.iloc[:0])
+    block = draw_block(fit(doubled, RULES), doubled.units, 2000, 7)
+    end, now, panel = block.measures["overdue_rate"], block.now["overdue_rate"], doubled.panels["overdue_rate"]
+    came = (end.numerator - now.numerator).mean() / (end.denominator - now.denominator).mean()
+    assert came == pytest.approx(panel.successes[:, -12:].sum() / panel.trials[:, -12:].sum(), rel=0.25)
+
+
+@pytest.mark.parametrize("definition", ["qd766", "opencps"])
+def test_without_a_working_day_left_no_dossier_comes_or_goes(definition: str) -> None:
+    rest = replace(SEPTEMBER.calendar, left=np.zeros(len(SEPTEMBER.calendar.left)))
+    inputs = replace(SEPTEMBER, calendar=rest, definition=definition, open=SEPTEMBER.open.assign(days_left=5, late=False))
+    block = draw_block(fit(inputs, RULES), inputs.units, 300, 7)
+    for name in ("online_rate", "digitised_rate", "overdue_rate"):
+        end, now = block.measures[name], block.now[name]
+        assert (end.numerator == now.numerator).all() and (end.denominator == now.denominator).all()
+
+
+def test_a_measure_of_which_no_month_is_known_stays_as_it_is() -> None:
+    inputs = replace(SEPTEMBER, panels={})
+    block = draw_block(fit(inputs, RULES), inputs.units, 100, 7)
+    for name in ("overdue_rate", "online_rate"):
+        assert np.array_equal(block.measures[name].numerator, block.now[name].numerator)
