@@ -29,11 +29,11 @@ COMMUNE = "22492"
 PAST_YEARS = 3
 FIRST_YEAR = 2015  # the invented district begins here
 #: Ends of months at which the exports of the year before came, and from which the forecast is tried on it. Those of the years
-#: that only teach all came at their ends.
+#: before that one, which only teach, came together at their end.
 DELIVERIES = (3, 6, 9, 11, 12)
 ORIGINS = "3,6,9,11"
-#: The day of the demo year on which the forecast is shown, and the days before it of which it remembers forecasts.
-FORECAST_ON = ((3, 31), (6, 30), (9, 30))
+#: The day of the demo year on which the forecast is shown, last, and a day before it whose forecast is remembered.
+FORECAST_ON = ((6, 30), (9, 30))
 Advance = Callable[[str, int, int], None]
 
 
@@ -155,7 +155,8 @@ def _build_past(home: Home, seed: int, years: list[int], advance: Advance) -> li
     folder = home.inbox / f"demo-{years[0]}-{years[-1]}-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     world = closed_before(generate_district(years, seed), datetime(years[-1] + 1, 1, 1))
-    months = dict.fromkeys(years, DELIVERIES[-1:]) | {years[-1]: DELIVERIES}
+    months: dict[int, tuple[int, ...]] = dict.fromkeys(years, ()) | {years[-1]: DELIVERIES}
+    months |= {year: DELIVERIES[-1:] for year in years[-2:-1]}
     return [(path, moment) for _, path, moment in month_files(world, folder, months=months, reports=False)]
 
 

@@ -38,6 +38,7 @@ class View:
     divided: dict[str, list[Unit]] = field(default_factory=dict)  # unit → the units of which it is one of several heirs
     gaps: dict[str, dict[str, list[str]]] = field(default_factory=dict)  # commune → unit → measures without data
     measured: int = 0  # measures of the frame
+    dossiers: pd.DataFrame | None = None  # the dossiers counted by month and unit, as the warehouse gave them
 
     def __post_init__(self) -> None:
         for unit in self.register.by_id.values():

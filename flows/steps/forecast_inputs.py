@@ -34,17 +34,17 @@ _TYPES: Final = {
 def inputs_of(home: Home, tx: Transaction, scored: Scored, horizon: date | None = None) -> Inputs:
     """Return everything a forecast needs of the communes of a scored question. horizon: see `horizon_of`.
 
-    Cost: two or three readings of the dossier facts; half a second to one for a district's five years, five for a million.
+    Cost: two readings of the dossier facts beside the score's own: half a second for a district's five years, five for a million.
     Raises: UserError (officials are scored: their year cannot be forecast).
     """
     from flows.steps.score import programme_of
     from warehouse.forecast_facts import Seen
 
     view, asked = scored.view, scored.asked
-    if view is None:
+    if view is None or view.dossiers is None:
         raise UserError("forecast_of_officials", "Chỉ dự báo được cho xã; hãy chọn bộ tiêu chí chấm điểm xã.")
     lineages = lineages_of(view)
-    months = months_of(tx, asked, lineages)
+    months = months_of(tx, asked, lineages, view.dossiers)
     until = horizon or horizon_of(view.units, asked.year)
     calendar = calendar_of(tx, months, asked.last_day, until)
     complained, complaints = _complaints(tx, months)

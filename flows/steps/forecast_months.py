@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from flows.steps.home import ZONE, now
+from flows.steps.home import ZONE
 from scoring.forecast.inputs import Floats, Panel, month_number
 
 if TYPE_CHECKING:
@@ -211,11 +211,8 @@ class Months:
         return out
 
 
-def months_of(tx: Transaction, asked: Question, lineages: Lineages) -> Months:
-    """Return the months behind some communes, counted by the cheapest way (`warehouse.marts.dossier_counts`)."""
-    from warehouse import marts
-
-    counts = marts.dossier_counts(tx, asked.as_of, asked.known_at, now())
+def months_of(tx: Transaction, asked: Question, lineages: Lineages, counts: pd.DataFrame) -> Months:
+    """Return the months behind some communes. counts: as `warehouse.marts.dossier_counts` gave them for the question."""
     return Months(tx, asked, lineages, counts[counts["unit_code"].isin(lineages.member_ids)])
 
 

@@ -125,8 +125,9 @@ def measured(home: Home, tx: Transaction, asked: Question, programme: str | None
         "known_at": asked.known_at,
     }
     complained, complaints = complaints_of(tx, asked)
+    view.dossiers = marts.dossier_counts(tx, asked.as_of, asked.known_at, now())
     counts = Counts(
-        dossiers=view.cells(marts.dossier_counts(tx, asked.as_of, asked.known_at, now())),
+        dossiers=view.cells(view.dossiers),
         survey=queries.register_counts(tx, "survey", last_day=asked.last_day, **span),
         reviews=queries.register_counts(tx, "reviews", last_day=asked.last_day, **span),
         tasks=queries.register_counts(tx, "tasks", last_day=asked.period_end, **span),

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REVIEWED = {
     "warehouse/checks.py": {"lay_out_months"},
     "warehouse/database.py": {"copy_in", "session_lock"},
-    "warehouse/forecasts.py": {"replace_scores", "scores", "store"},
+    "warehouse/forecasts.py": {"history", "latest", "replace_scores", "scores", "store"},
     "warehouse/ledger.py": {"supersede_quarantine"},
     "warehouse/load.py": {"_close", "join_equal", "merge"},
     "warehouse/marts.py": {"_add", "dossier_counts", "procedures_known", "refresh"},

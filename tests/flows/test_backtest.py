@@ -50,7 +50,11 @@ class World:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.came = {year: 60.0 + 30 * np.random.default_rng(year).random(len(UNITS)) for year in range(2018, 2024)}
         self.sure, self.known_from, self.asked, self.factors = 2.0, datetime(2020, 1, 1, tzinfo=step.ZONE), [], []
+        import scoring.forecast.model  # before `fit` is a fake one: it would keep that for good
+
+        assert scoring.forecast.model.fit is not Learnt
         monkeypatch.setenv("CCHC_CLOCK", "2024-06-01T08:00:00")
+        monkeypatch.delenv("COLUMNS", raising=False)
         monkeypatch.setattr("flows.steps.forecast.prepare", self.prepare)
         monkeypatch.setattr("scoring.forecast.fitted.fit", Learnt)
         monkeypatch.setattr("scoring.forecast.model.drawn", self.drawn)

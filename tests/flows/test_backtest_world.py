@@ -75,5 +75,5 @@ DAYS = {
 
 
 def test_a_year_without_data_says_so(district: Home) -> None:
-    answer = CliRunner().invoke(cli.cli, ["backtest", "--year", "2018", "--json"])
-    assert "2018" in str(answer.exception) and getattr(answer.exception, "code", None) == "no_truth"
+    answer = CliRunner().invoke(cli.cli, ["backtest", "--year", "2019", "--json"])
+    assert "2019" in str(answer.exception) and getattr(answer.exception, "code", None) == "no_truth"

@@ -108,13 +108,14 @@ def test_one_commune_that_stopped_is_named(clean: Home, world: World, tmp_path: 
 
 def test_the_first_days_of_a_first_year(clean: Home, world: World, tmp_path: Path) -> None:
     load(clean, of(world, UNITS, ("published_results",)), None, tmp_path, date(2023, 9, 30))
-    for moment in ("2023-01-01", "2023-01-05T10:00:00", "2023-06-30T10:00:00"):
+    for moment in ("2023-01-05T10:00:00", "2023-06-30T10:00:00"):
         given = document(moment)
         assert len(given["communes"]) == 2 and given["data_until"] is None
         for row in given["communes"]:
             assert sum(row["grade_probability"].values()) + row["no_grade_probability"] == pytest.approx(1.0, abs=1e-4)
         page(moment)
-    assert document("2023-01-01")["communes"][0]["budget"] is None  # on nothing at all there is no budget
+    with pytest.raises(UserError, match="Chưa có số liệu"):  # a holiday, and no year behind it
+        document("2023-01-01")
     with pytest.raises(UserError, match="chưa bắt đầu"):
         asked("2023-06-30", year="2024")
 
