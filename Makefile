@@ -42,7 +42,7 @@ check: setup  ## seconds: style, types, import directions, criteria lint, SQL, f
 	$(BIN)/lint-imports
 	$(PY) -m criteria.lint
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar warehouse/sql
-	$(PY) -m pytest -q -n 2 -m "not slow and not db and not e2e and not bench"
+	$(PY) -m pytest -q -n 2 --ignore tests/benchmarks -m "not slow and not db and not e2e"
 
 test: setup system-packages  ## everything, on a real PostgreSQL
 	$(PY) -m pytest -n 2 --dist loadfile

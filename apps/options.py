@@ -22,6 +22,13 @@ units_option = click.option("--units", "units_on", metavar="DAY", help=_UNITS)
 criteria_option = click.option("--criteria", "criteria_set", metavar="SET", help="Bộ tiêu chí (mặc định: bộ của xã).")
 
 
+def question_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what a question may say besides its period: as_of, known_at, criteria_set, definition, units_on."""
+    for option in (units_option, definition_option, criteria_option, known_at_option, as_of_option):  # the last is listed first
+        command = option(command)
+    return command
+
+
 def home_of(*, prepare: bool = True) -> Home:
     from flows.steps.home import open_home
 

@@ -7,14 +7,10 @@ import click
 from apps.help import Command
 from apps.options import (
     as_json,
-    as_of_option,
-    criteria_option,
-    definition_option,
     home_of,
-    known_at_option,
     question_of,
+    question_options,
     say,
-    units_option,
     year_option,
 )
 
@@ -26,11 +22,7 @@ from apps.options import (
 @click.option("--month", type=int, help="Chỉ một tháng (1–12); bỏ trống: từ đầu năm.")
 @click.option("--officer", metavar="NAME", help="Cán bộ, công chức, khi bộ tiêu chí chấm từng người.")
 @click.option("--tree", is_flag=True, help="Cả cây cách tính: số liệu, cách tính, làm tròn, căn cứ của mọi tiêu chí.")
-@as_of_option
-@known_at_option
-@criteria_option
-@definition_option
-@units_option
+@question_options
 @as_json
 def explain(
     commune: str, year: int, criterion: str | None, month: int | None, officer: str | None, tree: bool, as_of: str | None,

@@ -7,14 +7,10 @@ import click
 from apps.help import Command
 from apps.options import (
     as_json,
-    as_of_option,
-    criteria_option,
-    definition_option,
     home_of,
-    known_at_option,
     question_of,
+    question_options,
     say,
-    units_option,
     year_option,
 )
 
@@ -23,11 +19,7 @@ DIFFERS = 3
 
 @click.command(cls=Command)
 @year_option
-@as_of_option
-@known_at_option
-@criteria_option
-@definition_option
-@units_option
+@question_options
 @click.option("--draws", type=int, help="Số tình huống mô phỏng (mặc định 10.000).")
 @click.option("--seed", type=int, help="Hạt giống ngẫu nhiên; cùng hạt giống cho cùng kết quả.")
 @click.option("--commune", metavar="C", help="Trang của một xã: khả năng, việc nên làm, hồ sơ cần cứu.")

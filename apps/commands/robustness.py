@@ -7,14 +7,10 @@ import click
 from apps.help import Command
 from apps.options import (
     as_json,
-    as_of_option,
-    criteria_option,
-    definition_option,
     home_of,
-    known_at_option,
     question_of,
+    question_options,
     say,
-    units_option,
     year_option,
 )
 
@@ -22,11 +18,7 @@ from apps.options import (
 @click.command(cls=Command)
 @year_option
 @click.option("--month", type=int, help="Chỉ một tháng (bộ tiêu chí chấm theo tháng).")
-@as_of_option
-@known_at_option
-@criteria_option
-@definition_option
-@units_option
+@question_options
 @click.option("--draws", type=int, help="Số tình huống (mặc định trong criteria/robustness.yaml).")
 @click.option("--seed", type=int, help="Hạt giống ngẫu nhiên; cùng hạt giống cho cùng kết quả.")
 @click.option("--commune", metavar="C", help="Chỉ một xã: hạng, cặp kề, điểm mạnh và điểm yếu của xã.")

@@ -7,14 +7,10 @@ import click
 from apps.help import Group
 from apps.options import (
     as_json,
-    as_of_option,
-    criteria_option,
-    definition_option,
     home_of,
-    known_at_option,
     question_of,
+    question_options,
     say,
-    units_option,
 )
 
 DIFFERS = 3
@@ -23,11 +19,7 @@ DIFFERS = 3
 @click.group(cls=Group, invoke_without_command=True)
 @click.option("--year", type=int, help="Năm chấm điểm.")
 @click.option("--month", type=int, help="Chỉ một tháng (1–12), như khi đánh giá cán bộ hằng tháng; bỏ trống: từ đầu năm.")
-@as_of_option
-@known_at_option
-@criteria_option
-@definition_option
-@units_option
+@question_options
 @as_json
 @click.pass_context
 def score(

@@ -147,7 +147,7 @@ def known_subjects(scored: Scored, inputs: Inputs) -> set[str]:
 
 def forecast_question(
     home: Home, tx: Transaction, asked: Question, set_name: str | None = None, *, draws: int = DRAWS, seed: int = SEED,
-    plain_model: bool = False, factor: float | None = None, look: Look | None = None, kept: CriteriaSet | None = None,
+    factor: float | None = None, look: Look | None = None, kept: CriteriaSet | None = None,
 ) -> Forecasted:  # fmt: skip
     """Forecast the year's end of every commune. factor: the widening (None: as the scorecard of earlier years says).
     kept: criteria of an earlier day instead of those on disk.
@@ -163,10 +163,8 @@ def forecast_question(
     calibration = None
     if factor is None:
         calibration = calibration_for(tx, rules.name, asked.definition, asked.year, inputs.day)
-    found = forecast(
-        inputs, rules, draws=draws, seed=seed, plain=plain_model, look=look,
-        factor=factor or (calibration or {}).get("factor", 1.0),
-    )  # fmt: skip
+        factor = calibration["factor"] if calibration else 1.0
+    found = forecast(inputs, rules, draws=draws, seed=seed, factor=factor, look=look)
     missing = tuple(s.unit.name for s in scored.subjects if s.subject_id not in inputs.units)
     return Forecasted(asked, scored, found, calibration, missing, kept, silence_of(tx, asked, inputs))
 

@@ -24,27 +24,36 @@ ROUNDS: Final = (FIRST, tuple(month for month in MONTHS if month not in FIRST))
 def judge_some(home: Home, asked: Question, set_name: str | None = None, most: int = 2) -> list[dict[str, Any]]:
     """Try up to `most` months of earlier years that have no scores yet; returns [{year, month, hindsight}].
 
-    A year is left out when nothing of it is known or it was never graded; its months are tried in hindsight when their
-    exports came only later. Costs a few seconds a month for a district.
+    Months are tried in hindsight when their exports came only later. A year that cannot be judged (never graded) costs one
+    attempt a night, however many of its months are open. Costs a few seconds a month for a district.
     """
     done: list[dict[str, Any]] = []
+    hopeless: set[int] = set()
     for year, month in _untried(home, asked, set_name):
         if len(done) == most:
             break
-        for hindsight in (False, True):
-            try:
-                backtest(home, _plan(home, asked, set_name, year, month, hindsight), lambda *_: None)
-            except UserError:
-                continue
-            done.append({"year": year, "month": month, "hindsight": hindsight})
-            break
+        if year not in hopeless:
+            hindsight = _judged(home, asked, set_name, year, month)
+            if hindsight is None:
+                hopeless.add(year)
+            else:
+                done.append({"year": year, "month": month, "hindsight": hindsight})
     return done
 
 
-def _plan(home: Home, asked: Question, set_name: str | None, year: int, month: int, hindsight: bool) -> Any:
-    return plan_of(
-        home, [year], str(month), draws=DRAWS, set_name=set_name, definition=asked.definition, hindsight=hindsight
-    )  # fmt: skip
+def _judged(home: Home, asked: Question, set_name: str | None, year: int, month: int) -> bool | None:
+    """Return whether a month was judged in hindsight; None when its year cannot be judged."""
+    for hindsight in (False, True):
+        plan = plan_of(
+            home, [year], str(month), draws=DRAWS, set_name=set_name, definition=asked.definition, hindsight=hindsight
+        )  # fmt: skip
+        try:
+            backtest(home, plan, lambda *_: None)
+            return hindsight
+        except UserError as error:
+            if error.code != "no_history":  # nothing was known then: only hindsight can mend that
+                return None
+    return None
 
 
 def _untried(home: Home, asked: Question, set_name: str | None) -> list[tuple[int, int]]:

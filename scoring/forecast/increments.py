@@ -5,7 +5,7 @@ With nothing of the year left every increment is exactly 0, so that the forecast
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,10 @@ _TURNOVER = 15.0
 
 @dataclass
 class Increments:
-    """Draws of some units (C columns). `to_come`: cases of each measure's denominator still to come, (D, C) or (1, C)."""
+    """Draws of some units (C columns). now: today's figures (1, C). measures: at the year's end.
+
+    to_come: cases of each measure's denominator still to come, (D, C) or (1, C).
+    """
 
     fitted: Fitted
     units: tuple[str, ...]
@@ -45,8 +48,8 @@ class Increments:
 
     def __post_init__(self) -> None:
         self.columns = columns_of(self.fitted.inputs.units, self.units)
-        for name, data in self.fitted.now.items():
-            self.measures[name] = _row(data, self.columns)
+        self.now = {name: _row(data, self.columns) for name, data in self.fitted.now.items()}
+        self.measures.update(self.now)
         if self.fitted.over:
             return
         self.received = self._volume()
@@ -172,9 +175,7 @@ class Increments:
     def _drawn_rate(self, panel: str) -> Floats:
         own = self._normal(f"rate:{panel}")
         common = normals(self.seed, (EVERYBODY,), f"rate:{panel}", self.draws)
-        found = self.fitted.rates[panel].outlook
-        mine = {name: getattr(found, name)[self.columns] for name in ("centre", "common_sd", "own_sd")}
-        return rate_draws(replace(found, **mine), common, own)
+        return rate_draws(self.fitted.rates[panel].outlook.of(self.columns), common, own)
 
     def _plain_rate(self, panel: str) -> Floats:
         """(D, C) from the year to date alone, with an even prior."""

@@ -26,7 +26,6 @@ from scoring.inputs import DeclarationArrays, MeasureArrays, declaration_arrays
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-DRAWS: Final = 10_000
 #: Draws × units that are alive at once, for each measure and criterion: a district of 13 with the usual draws.
 CELLS: Final = 130_000
 
@@ -89,7 +88,7 @@ class Forecast:
 
 
 def forecast(
-    inputs: Inputs, rules: ResolvedSet, *, draws: int = DRAWS, seed: int = 1, factor: float = 1.0, plain: bool = False,
+    inputs: Inputs, rules: ResolvedSet, *, draws: int, seed: int = 1, factor: float = 1.0, plain: bool = False,
     look: Callable[[Block, Fitted], Any] | None = None,
 ) -> Forecast:  # fmt: skip
     """Draw the year's end of every unit. factor: how much wider the index is than drawn (recalibration).
@@ -101,7 +100,7 @@ def forecast(
 
 
 def drawn(
-    fitted: Fitted, *, draws: int = DRAWS, seed: int = 1, factor: float = 1.0,
+    fitted: Fitted, *, draws: int, seed: int = 1, factor: float = 1.0,
     look: Callable[[Block, Fitted], Any] | None = None,
 ) -> Forecast:  # fmt: skip
     """`forecast` from what was estimated before."""
@@ -143,20 +142,16 @@ def _wide(scored: DrawnScores, factor: float, rules: ResolvedSet) -> DrawnScores
 
 def draw_block(fitted: Fitted, units: tuple[str, ...], draws: int, seed: int, factor: float = 1.0) -> Block:
     """The draws of some units, scored, and widened by the factor."""
-    drawn = Increments(fitted, units, draws, seed)
-    measures, declarations = dict(drawn.measures), _declared_now(fitted, units)
+    grown = Increments(fitted, units, draws, seed)
+    measures, declarations = dict(grown.measures), _declared_now(fitted, units)
     if not fitted.over:
-        items = fitted.items.draw(drawn.columns.tolist(), seed, draws)
+        items = fitted.items.draw(grown.columns.tolist(), seed, draws)
         declarations |= items.declarations
         for name, more in items.increments.items():
             if name in measures:
                 measures[name] = _grown(measures[name], more.numerator, more.denominator)
     scored = _wide(score_draws((measures, declarations), fitted.rules), factor, fitted.rules)
-    now = {name: MeasureArrays(*(getattr(fitted.now[name], part)[None, drawn.columns] for part in _PARTS)) for name in fitted.now}
-    return Block(units, measures, declarations, drawn.to_come, now, scored)
-
-
-_PARTS: Final = ("numerator", "denominator", "unknown", "present")
+    return Block(units, measures, declarations, grown.to_come, grown.now, scored)
 
 
 def _declared_now(fitted: Fitted, units: tuple[str, ...]) -> dict[str, DeclarationArrays]:

@@ -7,8 +7,8 @@ weighed by likelihood, for the units with weights learnt from all units together
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from scipy.special import expit, logit  # type: ignore[import-untyped]
@@ -46,6 +46,10 @@ class Outlook:
     common_sd: Floats
     own_sd: Floats
     tail: float
+
+    def of(self, units: Any) -> Outlook:
+        """The same for some units: a slice or an index array."""
+        return replace(self, centre=self.centre[units], common_sd=self.common_sd[units], own_sd=self.own_sd[units])
 
 
 def rate_draws(outlook: Outlook, common: Floats, own: Floats) -> Floats:

@@ -144,6 +144,7 @@ def spoiled(lines: list[str], rng: random.Random) -> list[str]:
     return out
 
 
+@pytest.mark.slow
 def test_no_slip_of_the_hand_is_a_traceback_or_passes_unseen(folder: Path) -> None:
     """Whatever is typed: the lint reports or the set can be used; never neither, never an exception of another kind."""
     rng = random.Random(20230317)

@@ -206,6 +206,7 @@ def test_every_commune_of_a_district_is_drawn_and_of_a_province_those_still_open
     assert drawn_codes(settled) == []
 
 
+@pytest.mark.slow
 def test_the_folder_of_a_province_is_of_one_night(tmp_path: Path) -> None:
     class Place:
         reports = tmp_path

@@ -7,13 +7,11 @@ from pathlib import Path
 import pytest
 
 from flows.steps import scorecard
-from flows.steps.backtest import scorecard_json
-from flows.steps.home import Home, parse_moment
+from flows.steps.backtest import Plan, scorecard_json
+from flows.steps.home import Home, UserError, parse_moment
 from flows.steps.measure import question
 from synthetic.profiles import Settings
 from tests.flows.forecast_kit import world_home
-
-pytestmark = [pytest.mark.db, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +20,28 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return world_home(folder, [2021, 2022], 3, Settings(scale=0.15))
 
 
+@pytest.mark.parametrize(
+    ("code", "tried"),
+    [("no_truth", [(2021, False), (2022, False)]), ("no_history", [(2021, False), (2021, True), (2022, False), (2022, True)])],
+)
+def test_a_year_that_cannot_be_judged_costs_one_attempt_a_night(
+    code: str, tried: list[tuple[int, bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_of: list[tuple[int, bool]] = []
+
+    def refused(_: object, plan: Plan, __: object) -> None:
+        asked_of.append((plan.years[0], plan.hindsight))
+        raise UserError(code, "không có")
+
+    monkeypatch.setattr(scorecard, "backtest", refused)
+    monkeypatch.setattr(scorecard, "_untried", lambda *_: [(year, month) for month in (3, 6, 9) for year in (2021, 2022)])
+    home = Home(Path("nowhere"))  # never opened
+    assert scorecard.judge_some(home, question(2023, as_of=parse_moment("2023-02-01"))) == []
+    assert asked_of == tried
+
+
+@pytest.mark.db
+@pytest.mark.slow
 def test_nights_judge_the_years_behind_one_after_another(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scorecard, "DRAWS", 200)
     monkeypatch.setattr(scorecard, "ROUNDS", ((3, 9), (6,)))
@@ -34,6 +54,8 @@ def test_nights_judge_the_years_behind_one_after_another(home: Home, monkeypatch
     assert (card["years"], card["origins"]) == ([2021, 2022], 6)
 
 
+@pytest.mark.db
+@pytest.mark.slow
 def test_a_year_that_is_not_over_is_not_judged(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CCHC_CLOCK", "2022-06-01T08:00:00")
     monkeypatch.setattr(scorecard, "ROUNDS", ((4,),))
