@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from flows.steps.audit import record
+from flows.steps.events import note
 from flows.steps.home import ZONE, Home, now
 from flows.steps.runs import keep_recipe, recipe_digest
 from flows.steps.score import digest_of
@@ -45,6 +46,7 @@ def store(
     if new:
         said = {"says": f"dự báo số {number}", "origin": origin, "result": digest}
         record(tx, "forecast.store", f"forecast:{number}", said)
+        note(tx, "forecast.published", f"forecast:{number}", year=asked.year, criteria_set=rules.name, origin=origin)
     return {"forecast": number, "recipe": recipe_digest(recipe), "result": digest}
 
 

@@ -45,9 +45,25 @@ def parse_moment(text: str, *, end_of_day: bool = True) -> datetime:
 
 
 def now() -> datetime:
-    """Return the clock's time: `CCHC_CLOCK` when set. The only place that reads a clock for results."""
+    """Return the clock's time: `CCHC_CLOCK` when set. The only place that reads a clock for results.
+
+    `CCHC_CLOCK=@FILE` reads the time from a file each time it is asked for: the clock of a program that goes on running
+    (a replayed month) is set by writing the file. Raises: UserError.
+    """
     given = os.environ.get("CCHC_CLOCK")
-    return parse_moment(given, end_of_day=False) if given else datetime.now(UTC)
+    if not given:
+        return datetime.now(UTC)
+    if given.startswith("@"):
+        try:
+            given = Path(given[1:]).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            raise UserError("bad_time", f"Không đọc được đồng hồ «{given}»; hãy kiểm tra CCHC_CLOCK.") from None
+    return parse_moment(given, end_of_day=False)
+
+
+def clock_is_replaced() -> bool:
+    """Whether `CCHC_CLOCK` stands in for the time of day (a replay, a test, a demo)."""
+    return bool(os.environ.get("CCHC_CLOCK"))
 
 
 @lru_cache(maxsize=1)

@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from flows.steps.events import note
 from flows.steps.failpoints import reached
 from flows.steps.files import FileResult, Request, files_of, path_text
 from flows.steps.home import ZONE, Home, code_version, now
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from warehouse.load import Merged, ParsedRows
 
 SHOWN: Final = 1000
+#: Units that an event names; of a province's file the ledger tells the rest.
+UNITS_TOLD: Final = 200
 LEFTOVER_S: Final = 6 * 3600
 Progress = Callable[[str, int, int], None]
 
@@ -138,11 +141,14 @@ def _open(home: Home, path: Path, request: Request, gate: Gate) -> Opened:
     result.sha256 = taken.sha256
     reached("snapshot_taken")
     with home.database.begin() as tx:
+        known = ledger.file_row(tx, taken.sha256)
         ledger.record_arrival(
             tx, sha256=taken.sha256, size=taken.size, suffix=taken.suffix, name=taken.name, location=path_text(path.absolute()),
             modified_ns=taken.modified_ns, origin=request.origin, received_by=_user(), received_at=opened.known_from,
             now=moment,
         )  # fmt: skip
+        if known is None:
+            note(tx, "file.arrived", f"file:{taken.sha256}", origin=request.origin)
     reached("arrival_recorded")
     with ExitStack() as held:
         # The claim is a lock of the database session: whoever dies lets go of it, and the next one starts over.
@@ -190,9 +196,12 @@ def _reject(home: Home, result: FileResult, taken: snapshot.Snapshot, reason: st
 
     result.status, result.reason, result.message = "rejected", reason, message
     with home.database.begin() as tx:
+        before = ledger.file_row(tx, taken.sha256)
         ledger.set_file(
             tx, taken.sha256, "rejected", now(), reason=reason, message=message, contract=result.contract, source=result.source
         )
+        if before is None or (before["state"], before["reason"]) != ("rejected", reason):
+            note(tx, "file.rejected", f"file:{taken.sha256}", reason=reason)
     return result
 
 
@@ -269,15 +278,18 @@ def _commit(
         merged = _merge(home, tx, contract, rows, load_id, known_from) if rows else Merged()
         reached("later_files_heard")
         ledger.add_quarantine(tx, _quarantine(folder, load_id, table, contract.source, rows))
+        mended = 0
         if rows is not None:
-            ledger.supersede_quarantine(tx, table, contract.source, load_id, known_from, rows.key_hash[rows.ok], now())
+            accepted = rows.key_hash[rows.ok]
+            mended = ledger.supersede_quarantine(tx, table, contract.source, load_id, known_from, accepted, now())
         reached("quarantine_kept")
         counts = {
             "rows_read": parsed.rows_read, "rows_accepted": parsed.rows_ok, "rows_quarantined": parsed.rows_quarantined,
             "rows_unchanged": merged.unchanged, "rows_inserted": merged.inserted, "rows_closed": merged.closed,
         }  # fmt: skip
         events_to = rows.events_to() if rows and table == "dossiers" else None
-        ledger.finish_load(tx, load_id, counts, rows.unit_counts() if rows else {}, events_to)
+        units = rows.unit_counts() if rows else {}
+        ledger.finish_load(tx, load_id, counts, units, events_to)
         reached("counts_written")
         verdict = gate.result(ticket) if ticket is not None else _empty_verdict(contract)
         reached("judged")
@@ -289,6 +301,12 @@ def _commit(
                 source=contract.source,
             )  # fmt: skip
             ledger.add_verdict(tx, taken.sha256, load_id, verdict.to_json(), now())
+            said = {"load": load_id, "source": contract.source, "table": table}
+            note(tx, "file.loaded", f"file:{taken.sha256}", **said)
+            if parsed.rows_quarantined or mended:
+                note(tx, "quarantine.changed", f"load:{load_id}")
+            if merged.inserted or merged.closed:
+                note(tx, "measures.changed", f"load:{load_id}", table=table, units=sorted(units)[:UNITS_TOLD])
             reached("before_commit")
     reached("committed")
     result.verdict = verdict.status

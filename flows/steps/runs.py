@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import criteria
 from criteria.judgement import Judgement, load_judgement
 from flows.steps.audit import record
+from flows.steps.events import note
 from flows.steps.home import CALENDAR_FROM, CALENDAR_TO, Home, UserError, code_version, now
 from flows.steps.measure import Question, check_year, stamp
 from flows.steps.score import Scored, digest_of, score_json
@@ -43,6 +44,7 @@ def publish(
     recipe = keep_recipe(home, tx, scored.asked, scored.rules, moment, content=content, extra=extra)
     result_digest = digest_of(document["communes"])
     run = runs.publish(tx, recipe, recipe_digest(recipe), document, result_digest, moment, origin)
+    note(tx, "score.published", f"run:{run}", year=scored.asked.year, criteria_set=scored.rules.name, origin=origin)
     record(tx, "score.publish", f"run:{run}", {"says": f"lần công bố số {run}", "origin": origin, "result": result_digest})
     return {"run": run, "recipe": recipe_digest(recipe), "result": result_digest}
 
