@@ -12,17 +12,22 @@ from pathlib import Path
 
 import click
 
+from apps.commands.alerts import alerts
 from apps.commands.audit import audit
 from apps.commands.backtest import backtest
+from apps.commands.backup import backup, restore
 from apps.commands.commitments import commitments
 from apps.commands.criteria import criteria
+from apps.commands.doctor import doctor
 from apps.commands.explain import explain
 from apps.commands.forecast import forecast, forecast_verify
 from apps.commands.forecast_rate import forecast_rate
 from apps.commands.measures import measures
+from apps.commands.pull import pull
 from apps.commands.robustness import robustness
 from apps.commands.scenario import scenario
 from apps.commands.score import score
+from apps.commands.up import up
 from apps.help import Group
 from apps.options import as_json, as_of_option, home_of, say
 
@@ -109,7 +114,7 @@ def nightly(as_of: str | None, year: int | None, json_out: bool) -> int:
 
 for command in (
     criteria, measures, score, explain, robustness, commitments, forecast, forecast_verify, forecast_rate, backtest,
-    scenario, audit,
+    scenario, audit, doctor, alerts, backup, restore, up, pull,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
-from datetime import UTC, datetime
-
 import click
 
 
@@ -30,6 +27,8 @@ def usage_error(error: click.ClickException) -> str:
 def failure(error: Exception) -> tuple[int, str, str]:
     """Return (exit status, code, sentence) for what stopped a command."""
     from flows.steps.home import UserError, open_home
+    from flows.steps.logs import note_fault
+    from flows.steps.trouble import trouble
     from sources.contract_yaml import ContractError
     from sources.units import UnitRegisterError
     from warehouse.errors import DatabaseError
@@ -42,20 +41,17 @@ def failure(error: Exception) -> tuple[int, str, str]:
         return 2, "bad_contract", str(error)
     if isinstance(error, UnitRegisterError):
         return 2, "bad_units", f"Danh mục đơn vị bổ sung không dùng được: {error}"
+    if known := trouble(error, open_home().root):
+        return 1, *known
     if isinstance(error, DatabaseError):
         return 1, error.code, str(error)
-    place = open_home().root / "logs" / "errors.log"
     kind = type(error).__name__
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with place.open("a", encoding="utf-8") as log:
-            # Only where, never the values: an exception's text may hold a cell.
-            frames = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)))
-            log.write(f"{datetime.now(UTC).isoformat()} {kind}\n{frames}\n")
+        place = note_fault(open_home().root, error)
         return (
             1,
             "internal",
             f"Lỗi của phần mềm ({kind}); chi tiết ở {place}. Dữ liệu đã nạp vẫn nguyên; hãy chạy lại lệnh.",
         )
     except OSError:
-        return 1, "internal", f"Lỗi của phần mềm ({kind}), và không ghi được nhật ký ở {place}."
+        return 1, "internal", f"Lỗi của phần mềm ({kind}), và không ghi được nhật ký ở {open_home().root}/logs."

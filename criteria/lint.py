@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from criteria.lint_alerts import check_alerts
 from criteria.lint_criteria import check_criterion
 from criteria.lint_head import check_head
 from criteria.lint_notices import Names, check_notice
@@ -27,7 +28,7 @@ from criteria.lint_shared import (
     section_days,
     section_points,
 )
-from criteria.loader import ROOT, CriteriaError, load_folder, section_files
+from criteria.loader import DEFAULT_SET, ROOT, CriteriaError, load_folder, section_files
 from criteria.model import RECOVERS, Instrument, NotInForceError
 from criteria.yaml_lines import Located, YamlProblem, read
 
@@ -82,6 +83,11 @@ def lint(root: Path | None = None, extra: Path | None = None) -> list[Problem]:
         definitions = reader.open(root / "definitions.yaml")
         if definitions:
             reader.problems.extend(_guarded(definitions, _check_definitions(definitions, context)))
+    if (root / "alerts.yaml").exists():
+        rules = reader.open(root / "alerts.yaml")
+        if rules:
+            targets = names[DEFAULT_SET].targets if DEFAULT_SET in names else set()
+            reader.problems.extend(_guarded(rules, check_alerts(rules, context, targets)))
     _lint_notices(root / "notices", reader, context, names)
     return _ordered(reader.problems)
 

@@ -14,7 +14,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, Final
 
-from criteria import lint_criteria, lint_head
+from criteria import alerts, lint_criteria, lint_head
 from criteria.loader import ROOT
 from criteria.model import DECLARED_KINDS, DIRECTIONS, KINDS, NO_DATA, PROVENANCES, RECOVERS, ZERO_DENOMINATOR
 from criteria.registers import COMMITMENT_KINDS, PACES, Commitment
@@ -287,6 +287,40 @@ def _notice() -> Schema:
     return _closed(head, ["notice", "unit", "year", "commitments"])
 
 
+def _alert() -> Schema:
+    span = _text("Khoảng thời gian: 12h, 3d.", pattern=r"^\d{1,4}(h|d)$")
+    whole: Schema = {"type": "integer", "minimum": 0, "maximum": 366}
+    known: dict[str, Schema] = {
+        "label": _text("Tên cảnh báo."),
+        "kind": _choice(tuple(alerts.KINDS), "Cách xem số liệu."),
+        "for": span | {"description": "Vượt mức bao lâu thì báo."},
+        "clear_for": span | {"description": "Hết vượt mức bao lâu thì thôi báo."},
+        "cool_down": span | {"description": "Sau khi hết bao lâu mới được báo lại."},
+        "severity": _choice(alerts.SEVERITIES),
+        "owner": _text("Người, bộ phận xử lý."),
+        "digest": {"type": "boolean", "description": "true: gộp vào tin buổi sáng; false: báo ngay."},
+        "todo": _text("Mã câu việc cần làm."),
+        "runbook": _text("Tên tệp trong docs/runbooks, không có đuôi."),
+        "provenance": _PROVENANCE,
+        "why": _text("Vì sao ngưỡng như vậy; phần nào là giả định."),
+        "threshold": {**_or_target(_number(minimum=0)), "description": "Ngưỡng, theo đơn vị của loại."},
+        "clear_margin": _number("Tốt hơn ngưỡng bao nhiêu mới coi là hết.", minimum=0),
+        "breached": _choice(alerts.BREACHES, "So với ngưỡng thế nào là vượt."),
+        "measure": _text("Tên số đo trong measures.yaml (tỷ lệ)."),
+        "min_cases": {**whole, "description": "Mẫu số ít hơn thì chưa xét."},
+        "window_days": {**whole, "description": "Số ngày nhìn lại hoặc nhìn tới."},
+        "grace_days": {**whole, "description": "Số ngày chờ sau khi hết tháng."},
+        "source": _SOURCE,
+        "enabled": {"type": "boolean"},
+    }
+    needs = [
+        {"if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]}, "then": {"required": list(fields_of)}}
+        for kind, (_, fields_of, _) in alerts.KINDS.items()
+        if fields_of
+    ]
+    return _entries(_closed({name: known[name] for name in alerts.FIELDS}, alerts.REQUIRED, allOf=needs))
+
+
 _KINDS: Final[Mapping[str, tuple[str, Callable[[], Schema]]]] = {
     "set": ("Bộ tiêu chí: set.yaml", _set),
     "section": (
@@ -297,12 +331,13 @@ _KINDS: Final[Mapping[str, tuple[str, Callable[[], Schema]]]] = {
     "instruments": ("Văn bản được dẫn: instruments.yaml", lambda: _entries(_instrument())),
     "measures": ("Số đo: measures.yaml", _measure),
     "notice": ("Thông báo, cam kết: notices/*.yaml", _notice),
+    "alerts": ("Quy tắc cảnh báo: alerts.yaml", _alert),
 }
 KINDS_OF_FILE: Final = tuple(_KINDS)
 
 
 def schema_of(kind: str) -> Schema:
-    """The schema of one kind of file: set, section, targets, instruments, measures or notice."""
+    """The schema of one kind of file: set, section, targets, instruments, measures, notice or alerts."""
     title, build = _KINDS[kind]
     return {"$schema": _DRAFT, "title": title, **build()}
 

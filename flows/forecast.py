@@ -1,4 +1,4 @@
-"""The flow that forecasts where a year ends and stores the forecast with its recipe."""
+"""The flows that forecast where a year ends: one that was asked for, and the one that follows a published score."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.steps import forecast_document as steps
+from flows.steps import forecast_refresh
 from flows.steps.forecast import DRAWS, SEED
 from flows.steps.home import open_home
 from flows.steps.measure import question
@@ -43,3 +44,13 @@ def forecast(
     document = forecast_and_store(year, as_of, known_at, definition, criteria_set, draws, seed)
     get_run_logger().info("%d communes forecast, forecast %s", len(document["communes"]), document["forecast"]["forecast"])
     return document
+
+
+@flow(name="forecast-again")
+def forecast_again() -> dict[str, Any]:
+    """Forecast the running year when its newest score rests on loads no forecast has seen; returns what was done."""
+    home = open_home()
+    home.prepare()
+    answer = forecast_refresh.refresh(home)
+    get_run_logger().info("%s", answer["status"])
+    return answer

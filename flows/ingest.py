@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow, get_run_logger
 
-from flows.steps import ingest as steps
-from flows.steps.files import Request, candidates
+from flows.province import load_parts
 from flows.steps.home import open_home
-
-
-@task(name="load files", cache_policy=NO_CACHE)
-def load_files(paths: list[str], contract: str | None, unit: str | None, received_at: datetime | None) -> list[dict[str, Any]]:
-    """Read, judge and load the files; one transaction each."""
-    home = open_home()
-    home.prepare()
-    request = Request(candidates(home, contract), unit=unit, received_at=received_at, origin="flow")
-    return [result.to_json() for result in steps.ingest(home, [Path(path) for path in paths], request)]
+from flows.steps.parts import parts_of
 
 
 @flow(name="ingest")
 def ingest(
     paths: list[str], contract: str | None = None, unit: str | None = None, received_at: datetime | None = None
 ) -> dict[str, Any]:
-    """Load exports; returns the document of `cchc ingest --json`. A bad file is an answer, not a failure."""
-    files = load_files(paths, contract, unit, received_at)
+    """Load exports; returns the document of `cchc ingest --json`. A bad file is an answer, not a failure.
+
+    With `CCHC_DASK` each file is a task on one of its workers. Raises: UserError, DatabaseError.
+    """
+    home = open_home()
+    home.prepare()
+    files = [result.to_json() for result in load_parts(home, parts_of(paths, received_at), contract, unit)]
     rejected = sum(file["status"] == "rejected" for file in files)
     get_run_logger().info("%d files, %d rejected", len(files), rejected)
     return {"files": files}

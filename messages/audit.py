@@ -19,6 +19,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "score.publish": "công bố điểm",
     "forecast.store": "lưu dự báo",
     "forecast.backtest": "kiểm tra lại dự báo các năm",
+    "alert.ack": "ghi nhận cảnh báo",
 }
 _FAULTS: Final[Mapping[str, str]] = {
     "gap": "mục số {seq} không còn trong nhật ký",
@@ -35,7 +36,10 @@ _FAULTS: Final[Mapping[str, str]] = {
 def subject_text(subject: str) -> str:
     """What an entry is about: `run:12` → "lần công bố số 12", `scenario:Tên` → "phương án «Tên»"."""
     kind, _, name = subject.partition(":")
-    said = {"run": "lần công bố số {}", "scenario": "phương án «{}»", "forecast": "dự báo số {}", "criteria": "bộ tiêu chí «{}»"}
+    said = {
+        "run": "lần công bố số {}", "scenario": "phương án «{}»", "forecast": "dự báo số {}", "criteria": "bộ tiêu chí «{}»",
+        "alert": "cảnh báo số {}",
+    }  # fmt: skip
     return said[kind].format(name) if kind in said else subject
 
 

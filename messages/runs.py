@@ -37,7 +37,7 @@ FORECAST_FIELDS = {
     "expected_rank": "hạng dự kiến",
 }
 
-ORIGIN_LABELS = {"nightly": "chuỗi đêm", "score": "chấm điểm", "demo": "chạy thử", "scenario": "phương án"}
+ORIGIN_LABELS = {"nightly": "chuỗi đêm", "event": "tệp mới", "score": "chấm điểm", "demo": "chạy thử", "scenario": "phương án"}
 
 FIELD_LABELS = {
     "commune": "có mặt",

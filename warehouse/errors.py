@@ -64,6 +64,14 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Cơ sở dữ liệu đi kèm không khởi động được: {detail}.",
         "Kiểm tra chỗ trống trên đĩa và nhật ký trong thư mục {logs} rồi chạy lại.",
     ),
+    "no_tools": (
+        "Không có chương trình {program} đủ mới cho PostgreSQL {server}.",
+        "Cài bộ công cụ khách PostgreSQL {server} (ví dụ gói postgresql-client-{server}) rồi chạy lại.",
+    ),
+    "tool_failed": (
+        "Chương trình {program} dừng giữa chừng: {detail}.",
+        "Sửa nguyên nhân rồi chạy lại; không có gì được ghi dở dang.",
+    ),
     "in_use": (
         "Cơ sở dữ liệu đang được một tiến trình khác dùng.",
         "Đợi tiến trình đó xong rồi chạy lại.",

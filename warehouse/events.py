@@ -28,7 +28,9 @@ def waiting(tx: Transaction, limit: int = 500) -> list[dict[str, Any]]:
     """Return events nobody was told of, oldest first, locked for this transaction; those another relay holds are left out."""
     return tx.rows(
         """
-        select event_id, kind, subject, ids, occurred_at, attempts from events
+        select
+            event_id, kind, subject, ids, occurred_at, recorded_at, clock_timestamp() - recorded_at as age, attempts
+        from events
         where emitted_at is null
         order by event_id
         limit %(limit)s
@@ -78,14 +80,30 @@ def log_work(
     )  # fmt: skip
 
 
-def beat(tx: Transaction, component: str, host: str, pid: int, started_at: datetime, at: datetime, detail: Mapping[str, Any]) -> None:
+def worked(tx: Transaction, kind: str, subject: str) -> dict[str, Any] | None:
+    """Return the last piece of work of a kind on a subject, None when there was none."""
+    return tx.one(
+        """
+        select started_at, seconds, outcome, detail from work_log
+        where kind = %(kind)s and subject = %(subject)s
+        order by work_id desc
+        limit 1
+        """,
+        {"kind": kind, "subject": subject},
+    )
+
+
+def beat(
+    tx: Transaction, component: str, host: str, pid: int, started_at: datetime, at: datetime, detail: Mapping[str, Any]
+) -> None:
     """Say that a part of the installation is alive."""
     tx.execute(
         """
         insert into heartbeats (component, host, pid, started_at, beat_at, detail)
         values (%(component)s, %(host)s, %(pid)s, %(started)s, %(at)s, %(detail)s::jsonb)
         on conflict (component, host) do update
-        set pid = excluded.pid, started_at = excluded.started_at, beat_at = excluded.beat_at, detail = excluded.detail
+        set pid = excluded.pid, started_at = excluded.started_at, beat_at = excluded.beat_at, heard_at = clock_timestamp(),
+            detail = excluded.detail
         """,
         {
             "component": component, "host": host, "pid": pid, "started": started_at, "at": at,
@@ -95,5 +113,18 @@ def beat(tx: Transaction, component: str, host: str, pid: int, started_at: datet
 
 
 def beats(tx: Transaction) -> list[dict[str, Any]]:
-    """Return the last word of every part of the installation."""
-    return tx.rows("select component, host, pid, started_at, beat_at, detail from heartbeats order by component, host")
+    """Return the last word of every part of the installation; age_s: how many seconds ago, by the database's clock."""
+    return tx.rows(
+        """
+        select
+            component, host, pid, started_at, beat_at, detail,
+            extract(epoch from clock_timestamp() - heard_at)::double precision as age_s
+        from heartbeats
+        order by component, host
+        """
+    )
+
+
+def forget(tx: Transaction, host: str) -> int:
+    """Forget the parts of one machine: they were stopped on purpose. Returns how many there were."""
+    return tx.execute("delete from heartbeats where host = %(host)s", {"host": host})

@@ -91,6 +91,31 @@ def latest(tx: Transaction, criteria_set: str, definition: str, year: int, befor
     )
 
 
+def unforeseen(tx: Transaction, criteria_set: str, definition: str, year: int) -> int | None:
+    """Return the newest published score of a whole year when no forecast was made from the same loads, else None."""
+    found = tx.one(
+        """
+        select
+            r.run_id,
+            exists (
+                select from forecasts as f
+                where
+                    f.criteria_set = %(set)s and f.year = %(year)s and f.recipe ->> 'inputs' = r.recipe ->> 'inputs'
+                    and f.recipe -> 'question' ->> 'definition' = %(definition)s
+            ) as foreseen
+        from score_runs as r
+        where
+            (r.recipe -> 'question' ->> 'year')::integer = %(year)s and r.recipe ->> 'criteria_set' = %(set)s
+            and r.recipe -> 'question' ->> 'definition' = %(definition)s and r.recipe -> 'question' ->> 'month' is null
+            and r.recipe -> 'question' ->> 'units_on' is null and r.origin <> 'scenario'
+        order by r.run_id desc
+        limit 1
+        """,
+        {"set": criteria_set, "definition": definition, "year": year},
+    )
+    return None if found is None or found["foreseen"] else int(found["run_id"])
+
+
 def history(
     tx: Transaction, criteria_set: str, definition: str, year: int, zone: str, before: datetime | None = None
 ) -> list[dict[str, Any]]:

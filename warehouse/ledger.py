@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -72,6 +72,21 @@ def seen_unchanged(tx: Transaction, location: str, size: int, modified_ns: int) 
     )
 
 
+def seen_at(tx: Transaction, places: Sequence[tuple[str, int, int]]) -> dict[tuple[str, int, int], dict[str, Any]]:
+    """Return (location, size, modified_ns) → the content last seen there, for the places given that are known; one query."""
+    rows = tx.rows(
+        """
+        select distinct on (p.n) a.location, a.size_bytes as size_there, a.modified_ns as modified_there, f.*
+        from unnest(%(locations)s::text[], %(sizes)s::bigint[], %(times)s::bigint[]) with ordinality as p (place, size, time, n)
+        inner join arrivals as a on a.location = p.place and a.size_bytes = p.size and a.modified_ns = p.time
+        inner join files as f on f.sha256 = a.sha256
+        order by p.n asc, a.arrival_id desc
+        """,
+        {name: [place[k] for place in places] for k, name in enumerate(("locations", "sizes", "times"))},
+    )
+    return {(row["location"], row["size_there"], row["modified_there"]): row for row in rows}
+
+
 def set_file(tx: Transaction, sha256: str, state: str, now: datetime, **known: Any) -> None:
     """Move a file to a state, with what is known of it."""
     tx.execute(
@@ -97,7 +112,9 @@ def load_of(tx: Transaction, sha256: str) -> dict[str, Any] | None:
 
 
 def new_load(tx: Transaction, **load: Any) -> int:
-    """Write a load and return its id. Call it with the table's lock held, so that ids follow commits."""
+    """Write a load and return its id. Call it in a turn (`warehouse.load.take_turn`): whoever holds the table's lock alone
+    then sees every load up to the newest id, and whatever is committed afterwards has a greater one.
+    """
     return int(
         tx.scalar(
             """
@@ -145,17 +162,26 @@ def finish_load(tx: Transaction, load_id: int, counts: Mapping[str, int], units:
         )
 
 
-def later_loads(tx: Transaction, table: str, source: str, at: datetime) -> list[dict[str, Any]]:
-    """Return the loads of a table and source known after `at`, in the order they speak."""
+def later_loads(tx: Transaction, table: str, source: str, at: datetime, units: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Return the loads of a table and source known after `at`, in the order they speak.
+
+    units: leave out loads that tell of other units only (None: the unit is no part of the table's key).
+    """
     return tx.rows(
         """
         select l.*, f.suffix
         from loads as l
         inner join files as f on f.sha256 = l.sha256
-        where l.target_table = %(table)s and l.source = %(source)s and l.known_from > %(at)s
+        where
+            l.target_table = %(table)s and l.source = %(source)s and l.known_from > %(at)s
+            and (
+                %(units)s::text[] is null
+                or not exists (select 1 from load_units as u where u.load_id = l.load_id)
+                or exists (select 1 from load_units as u where u.load_id = l.load_id and u.unit_code = any(%(units)s))
+            )
         order by l.known_from, l.load_id
         """,
-        {"table": table, "source": source, "at": at},
+        {"table": table, "source": source, "at": at, "units": None if units is None else list(units)},
     )
 
 

@@ -21,20 +21,23 @@ FACT_COLUMNS: Final = (
 )  # fmt: skip
 #: Rows that are sorted, encoded and sent together.
 CHUNK_ROWS: Final = 100_000
-#: So many new rows change the table's statistics: the next question should not have to wait for autovacuum.
-ANALYZE_ROWS: Final = 50_000
+#: A table that grew by this share since its statistics were made gets new ones, from a size on at which plans matter.
+GROWTH: Final = 0.25
+ANALYZE_PAGES: Final = 500
+#: More units than this in a file, and it takes the table for itself: the server has a few thousand locks for everybody.
+MOST_UNITS: Final = 64
 DOSSIER_EVENTS: Final = ("received_at", "finished_at", "returned_at", "supplement_requested_at")
 
 
 @dataclass
 class Merged:
-    """What a merge did, in rows. late: whether later files spoke about rows that this one changed."""
+    """What a merge did, in rows. changed: key hashes with a new version (array), None where nothing was there before."""
 
     accepted: int = 0
     unchanged: int = 0
     inserted: int = 0
     closed: int = 0
-    late_keys: frozenset[int] = frozenset()
+    changed: Any = None
 
 
 class _Pipe(io.RawIOBase):
@@ -96,8 +99,8 @@ class ParsedRows:
         if held:
             yield first, pa.Table.from_batches(held)
 
-    def unit_counts(self) -> dict[str, int]:
-        """Return accepted rows by unit."""
+    def unit_counts(self, *, all_rows: bool = False) -> dict[str, int]:
+        """Return accepted rows by unit; `all_rows`: rows that were held back as well."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -105,7 +108,8 @@ class ParsedRows:
         if "unit_code" not in self.columns:
             return counts
         for start, batch in self.batches():
-            good = pc.filter(batch["unit_code"], pa.array(self.ok[start : start + batch.num_rows]))
+            units = batch["unit_code"]
+            good = units if all_rows else pc.filter(units, pa.array(self.ok[start : start + batch.num_rows]))
             for entry in pc.value_counts(good).to_pylist():
                 if entry["values"] is not None:
                     counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
@@ -127,14 +131,47 @@ class ParsedRows:
         return latest
 
 
+def take_turn(tx: Transaction, table: str, units: Sequence[str] | None) -> None:
+    """Wait until no other load and no count can be in the way; holds until the end of the transaction.
+
+    Loads of different units go side by side: a key names its unit, so they never meet. Whoever counts takes the table's lock
+    alone (`runs.hold_inputs`, `marts.refresh`) and waits for all of them, as they wait for it.
+    units: of which the file has rows, good or bad; None when the table's key does not name the unit.
+    """
+    if units is None or len(units) > MOST_UNITS:
+        tx.lock(f"table:{table}")
+        return
+    tx.lock(f"table:{table}", shared=True)
+    for unit in sorted(units):  # everybody in this order, so that nobody waits in a circle
+        tx.lock(f"table:{table}:{unit}")
+
+
+def fresh_statistics(tx: Transaction, table: str) -> bool:
+    """Make the statistics of a table's facts anew when it grew much: the next question should not wait for autovacuum.
+
+    To be called when the load is committed: it takes a while, and nobody should wait for it. Returns whether it did.
+    """
+    facts = f"{table}_facts"
+    grown = tx.scalar(
+        """
+        select pg_relation_size(oid) / current_setting('block_size')::integer > greatest(relpages * (1 + %(growth)s), %(pages)s)
+        from pg_class where oid = %(facts)s::regclass
+        """,
+        {"facts": facts, "growth": GROWTH, "pages": ANALYZE_PAGES},
+    )
+    if grown:
+        tx.execute(f"analyze {facts}")
+    return bool(grown)
+
+
 def merge(
     tx: Transaction, parsed: ParsedRows, *, table: str, source: str, load_id: int, added_by: int, known_from: datetime,
     only_keys: frozenset[int] | None = None,
 ) -> Merged:  # fmt: skip
     """Merge the accepted rows of a parsed file into `<table>_facts` at system time `known_from`.
 
-    only_keys: take part only in these keys (a later file heard again after a late one). The caller holds the table's lock
-    and commits.
+    only_keys: take part only in these keys (a later file heard again after a late one). The caller took its turn
+    (`take_turn`) and commits.
     """
     import numpy as np
 
@@ -151,7 +188,7 @@ def merge(
     if len(place) and tx.scalar(f"select exists (select 1 from {facts} where source = %(source)s)", {"source": source}):
         found = _in_force(tx, facts, source, known_from, place, parsed)
         place, known_to = _what_changes(place, parsed, found)
-        merged.late_keys = _spoken_later(tx, facts, table, source, known_from, place, parsed, known_to)
+        merged.changed = parsed.key_hash[place]
         merged.closed = _close(tx, facts, source, known_from, added_by)
     merged.inserted = len(place)
     merged.unchanged = merged.accepted - merged.inserted
@@ -169,8 +206,6 @@ def merge(
             constants["known_to"] = binary.INFINITY
         rows = _encoded(parsed, mask, place, known_to, columns, constants, binary.column_types(tx, facts))
         tx.copy_in(facts, columns, _Pipe(_ahead(rows)), "binary")  # type: ignore[arg-type]
-        if len(place) >= ANALYZE_ROWS:
-            tx.execute(f"analyze {facts}")
     if table == "dossiers":
         _note_twins(tx, source, added_by)
     return merged
@@ -255,29 +290,6 @@ def _close(tx: Transaction, facts: str, source: str, at: datetime, added_by: int
         """,
         {"at": at, "source": source, "added_by": added_by},
     )
-
-
-def _spoken_later(
-    tx: Transaction,
-    facts: str,
-    table: str,
-    source: str,
-    at: datetime,
-    place: Any,
-    parsed: ParsedRows,
-    until: Any,
-) -> frozenset[int]:
-    """Return the changed keys when a file known after `at` is loaded already: it must be heard again for them."""
-    later = tx.scalar(
-        """
-        select exists (
-            select 1 from loads
-            where target_table = %(table)s and source = %(source)s and known_from > %(at)s
-        )
-        """,
-        {"table": table, "source": source, "at": at},
-    )
-    return frozenset(parsed.key_hash[place].tolist()) if later else frozenset()
 
 
 def join_equal(tx: Transaction, table: str, source: str, added_by: int) -> int:

@@ -29,7 +29,7 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
-def note(tx: Transaction, kind: str, subject: str, **ids: Any) -> int:
+def note(tx: Transaction, kind: str, subject: str, /, **ids: Any) -> int:
     """Write an event in the transaction that makes it true. Raises: KeyError for a kind that is not in the grammar."""
     from warehouse import events
 

@@ -9,7 +9,8 @@ from typing import Final
 NAMES: Final = (
     "snapshot_taken", "arrival_recorded", "content_claimed", "parsed", "gate_asked", "load_opened", "merged",
     "later_files_heard", "quarantine_kept", "counts_written", "judged", "before_commit", "committed", "counts_refreshed",
-    "scored", "published", "foretold",
+    "scored", "published", "reported", "foretold", "message_due", "message_leaving", "message_gone",
+    "pull_received", "pull_placed",
 )  # fmt: skip
 _seen: dict[str, int] = {}
 

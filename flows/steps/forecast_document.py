@@ -176,11 +176,13 @@ def _points_now(done: Forecasted) -> dict[tuple[str, str], float | None]:
 
 def _now(total: Any, ranked: bool) -> dict[str, Any]:
     """Today's figures; a rank among all only where all are scored."""
+    import pandas as pd
+
     rank = total["rank"] if ranked else None
     return {
         "total": plain(total["total"]), "share_pct": plain(total["share"]), "grading_index": plain(total["grading_index"]),
         "max_scored": plain(total["max_scored"]), "grade": total["grade"] if isinstance(total["grade"], str) else None,
-        "rank": None if rank is None or rank != rank else int(rank),
+        "rank": None if pd.isna(rank) else int(rank),
     }  # fmt: skip
 
 

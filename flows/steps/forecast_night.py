@@ -6,13 +6,12 @@ scripts, and what is our own fault is tried again at the next run even when noth
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from flows.steps.failpoints import reached
 from flows.steps.home import Home, UserError
+from flows.steps.logs import note_fault
 from flows.steps.measure import Question
 
 Advance = Callable[[str, int, int], None]
@@ -25,8 +24,12 @@ SETTLED: Final = 0.05
 INTERNAL: Final = "internal"
 
 
-def foretold(home: Home, asked: Question, advance: Advance | None = None) -> tuple[dict[str, Any], dict[str, str]]:
-    """Forecast the year of a night's question. Returns (`forecast` of the document of `cchc nightly`, label → path written).
+def foretold(
+    home: Home, asked: Question, advance: Advance | None = None, *, show: bool = True
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Forecast the year of a night's question and write it out, unless `show` is off.
+
+    Returns (`forecast` of the document of `cchc nightly`, label → path written):
 
     {id, recipe, result, as_of, horizon, draws, seed, good_grade, calibration, communes: [{commune, name, unit_id, p10, p50, p90,
     p_good, expected_rank, rank_basis}], judged, code, error}. judged: months of years behind that were tried tonight (see
@@ -42,8 +45,10 @@ def foretold(home: Home, asked: Question, advance: Advance | None = None) -> tup
     reached("foretold")
     if document is None:
         return {"id": None, "recipe": None, "result": None, "communes": [], "judged": judged or [], **why_not}, {}
+    if not show:
+        return told(document) | {"judged": judged or []} | trouble, {}
     advance("vẽ biểu đồ", 0, 1)
-    written, unseen = _tried(home, "Đã dự báo nhưng chưa ghi được báo cáo", lambda: _shown(home, document))
+    written, unseen = _tried(home, "Đã dự báo nhưng chưa ghi được báo cáo", lambda: shown(home, document))
     return told(document) | {"judged": judged or []} | (unseen if unseen["code"] else trouble), written or {}
 
 
@@ -91,7 +96,8 @@ def _made(home: Home, asked: Question, advance: Advance) -> dict[str, Any]:
         return forecast_and_store(home, tx, asked, draws=DRAWS, seed=SEED, origin="nightly", advance=advance)
 
 
-def _shown(home: Home, document: dict[str, Any]) -> dict[str, str]:
+def shown(home: Home, document: dict[str, Any]) -> dict[str, str]:
+    """Write what people read of a stored forecast: reports and pictures. Returns label → path."""
     from flows.steps.pictures import draw_pictures
     from flows.steps.reports import write_forecast
 
@@ -114,12 +120,9 @@ def _tried(home: Home, trouble: str, work: Callable[[], Made]) -> tuple[Made | N
 
 def _logged(home: Home, error: Exception) -> str:
     """Write where a fault is to the log of errors, never the values: they may hold a cell. Returns the sentence about it."""
-    place, kind = home.root / "logs" / "errors.log", type(error).__name__
-    frames = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)))
+    kind = type(error).__name__
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with place.open("a", encoding="utf-8") as log:
-            log.write(f"{datetime.now(UTC).isoformat()} {kind}\n{frames}\n")
+        place = note_fault(home.root, error)
     except OSError:
-        return f"lỗi của phần mềm ({kind}), và không ghi được nhật ký ở {place}."
+        return f"lỗi của phần mềm ({kind}), và không ghi được nhật ký ở {home.root / 'logs' / 'errors.log'}."
     return f"lỗi của phần mềm ({kind}); chi tiết ở {place}. Điểm và báo cáo điểm vẫn đủ; lần chạy sau sẽ thử lại."

@@ -20,6 +20,7 @@ from warehouse.database import Database
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 ZONE: Final = ZoneInfo("Asia/Ho_Chi_Minh")
+RESTORING: Final = "restoring.json"  # marks a home that `cchc restore` is filling
 CALENDAR_FROM: Final = date(2015, 1, 1)
 CALENDAR_TO: Final = date(2035, 12, 31)
 
@@ -146,7 +147,10 @@ class Home:
         return bytes.fromhex(place.secret(self.root, "applicant_token_key", lambda: secrets.token_hex(32)))
 
     def prepare(self) -> None:
-        """Make the folders, the database and its registers. Cheap when everything is there."""
+        """Make the folders, the database and its registers. Cheap when everything is there. Raises: UserError."""
+        if (self.root / RESTORING).exists():
+            text = f"Thư mục {self.root} đang khôi phục dở dang; hãy chạy lại «cchc restore» với đúng bản sao lưu đó."
+            raise UserError("restoring", text)
         place.make_home(self.root)
         for folder in (self.inbox, self.snapshots, self.contracts, self.criteria, self.notices, self.work):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

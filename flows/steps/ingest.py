@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import importlib
-import os
 import shutil
 import tempfile
 import threading
@@ -21,6 +19,8 @@ from flows.steps.events import note
 from flows.steps.failpoints import reached
 from flows.steps.files import FileResult, Request, files_of, path_text
 from flows.steps.home import ZONE, Home, code_version, now
+from flows.steps.ingest_records import held_back, keep_contract, received_by
+from flows.steps.trouble import patiently
 from sources import snapshot
 
 if TYPE_CHECKING:
@@ -59,21 +59,35 @@ def ingest_files(
     home: Home, wanted: Sequence[tuple[Path, Request]], gate: Gate, progress: Progress | None = None
 ) -> list[FileResult]:
     """Take files through the chain in their order; the next one is read while the present one is judged and merged."""
+    from warehouse import outage
+
     results: list[FileResult] = []
+    reading: list[Future[Opened]] = []
     _sweep(home)
     with ThreadPoolExecutor(1) as ahead, ExitStack() as cleanup:
-        reading = [ahead.submit(_open, home, path, request, gate) for path, request in wanted[:1]]
-        for number, (path, _) in enumerate(wanted):
+
+        def read(number: int) -> None:
+            """Begin to read a file, if there is one of that number; what is read is let go of when nobody takes it."""
+            reading[:] = [ahead.submit(_open, home, *wanted[number], gate)] if number < len(wanted) else []
+            cleanup.pop_all()
+            for future in reading:
+                cleanup.callback(_let_go, future)
+
+        read(0)
+        for number, (path, request) in enumerate(wanted):
             if progress:
                 progress(snapshot.shown_name(path), number, len(wanted))
-            opened = reading.pop().result()
-            if number + 1 < len(wanted):
-                following, request = wanted[number + 1]
-                reading.append(ahead.submit(_open, home, following, request, gate))
-                cleanup.pop_all()
-                cleanup.callback(_let_go, reading[0])
-            with opened.held:
-                results.append(_finish(home, opened, gate))
+            try:
+                opened = reading.pop().result()
+                read(number + 1)
+                with opened.held:
+                    results.append(_finish(home, opened, gate))
+            except Exception as error:
+                if not outage.is_away(error):
+                    raise
+                cleanup.close()  # the claim on what was read ahead is lost as well, or is the one this file waits for
+                results.append(ingest_file(home, path, request, gate))
+                read(number + 1)
         cleanup.pop_all()
     if any(result.verdict for result in results):
         _build_docs(gate, results)
@@ -107,10 +121,14 @@ def _build_docs(gate: Gate, results: list[FileResult]) -> None:
 
 
 def ingest_file(home: Home, path: Path, request: Request, gate: Gate) -> FileResult:
-    """Take one file through the chain."""
-    opened = _open(home, path, request, gate)
-    with opened.held:
-        return _finish(home, opened, gate)
+    """Take one file through the chain; when the database goes away meanwhile, start over with the file once it is back."""
+
+    def once() -> FileResult:
+        opened = _open(home, path, request, gate)
+        with opened.held:
+            return _finish(home, opened, gate)
+
+    return patiently(once)
 
 
 @dataclass
@@ -144,7 +162,7 @@ def _open(home: Home, path: Path, request: Request, gate: Gate) -> Opened:
         known = ledger.file_row(tx, taken.sha256)
         ledger.record_arrival(
             tx, sha256=taken.sha256, size=taken.size, suffix=taken.suffix, name=taken.name, location=path_text(path.absolute()),
-            modified_ns=taken.modified_ns, origin=request.origin, received_by=_user(), received_at=opened.known_from,
+            modified_ns=taken.modified_ns, origin=request.origin, received_by=received_by(), received_at=opened.known_from,
             now=moment,
         )  # fmt: skip
         if known is None:
@@ -249,7 +267,7 @@ def _commit(
     """Write the load in one transaction; the gate judges meanwhile and has the last word."""
     from sources.quality import GateRequest
     from warehouse import ledger
-    from warehouse.load import Merged, ParsedRows
+    from warehouse.load import Merged, ParsedRows, fresh_statistics, take_turn
 
     unit_name = home.register.by_id[parsed.title["unit"]].full_name if parsed.title.get("unit") else None
     ticket = None
@@ -262,10 +280,11 @@ def _commit(
             )
         )  # fmt: skip
     reached("gate_asked")
-    kept = _keep_contract(home, contract)
+    kept = keep_contract(home, contract)
     table = contract.table.name
+    rows = ParsedRows.open(folder)
     with home.database.begin() as tx:
-        tx.lock(f"table:{table}")
+        take_turn(tx, table, _units_of(contract, rows))
         load_id = ledger.new_load(
             tx, sha256=taken.sha256, kind="file", target_table=table, source=contract.source, contract=contract.name,
             contract_digest=contract.digest, contract_body={"file": kept.name}, unit_override=unit,
@@ -274,10 +293,9 @@ def _commit(
             loaded_at=now(),
         )  # fmt: skip
         reached("load_opened")
-        rows = ParsedRows.open(folder)
         merged = _merge(home, tx, contract, rows, load_id, known_from) if rows else Merged()
         reached("later_files_heard")
-        ledger.add_quarantine(tx, _quarantine(folder, load_id, table, contract.source, rows))
+        ledger.add_quarantine(tx, held_back(folder, load_id, table, contract.source, rows))
         mended = 0
         if rows is not None:
             accepted = rows.key_hash[rows.ok]
@@ -309,6 +327,9 @@ def _commit(
                 note(tx, "measures.changed", f"load:{load_id}", table=table, units=sorted(units)[:UNITS_TOLD])
             reached("before_commit")
     reached("committed")
+    if merged.inserted:
+        with home.database.begin() as tx:
+            fresh_statistics(tx, table)
     result.verdict = verdict.status
     if verdict.status == "reject":
         result.rows_accepted, result.rows_quarantined = 0, result.rows_read
@@ -329,6 +350,13 @@ def _empty_verdict(contract: Contract) -> Verdict:
     return Verdict("reject", 0, 0, (), "min_rows", f"Tệp không có dòng nào, hợp đồng đòi ít nhất {least}; hãy xuất lại.")
 
 
+def _units_of(contract: Contract, rows: ParsedRows | None) -> list[str] | None:
+    """Return the units a file tells of, good rows and bad; None where the unit is no part of what tells rows apart."""
+    if rows is None or "unit_code" not in contract.table.key or "unit_code" not in rows.columns:
+        return None
+    return list(rows.unit_counts(all_rows=True))
+
+
 def _merge(home: Home, tx: Transaction, contract: Contract, rows: ParsedRows, load_id: int, known_from: datetime) -> Merged:
     """Merge the parsed rows; when later files spoke of the same keys, let them speak again in their order."""
     from warehouse import ledger
@@ -337,10 +365,13 @@ def _merge(home: Home, tx: Transaction, contract: Contract, rows: ParsedRows, lo
     table, source = contract.table.name, contract.source
     merged = merge(tx, rows, table=table, source=source, load_id=load_id, added_by=load_id, known_from=known_from)
     reached("merged")
-    if merged.late_keys:
-        for later in ledger.later_loads(tx, table, source, known_from):
-            merged.closed += _hear_again(home, tx, later, merged.late_keys, load_id)
-        join_equal(tx, table, source, load_id)
+    if merged.changed is not None and len(merged.changed):
+        later = ledger.later_loads(tx, table, source, known_from, _units_of(contract, rows))
+        keys = frozenset(merged.changed.tolist()) if later else frozenset()
+        for load in later:
+            merged.closed += _hear_again(home, tx, load, keys, load_id)
+        if later:
+            join_equal(tx, table, source, load_id)
     return merged
 
 
@@ -365,36 +396,3 @@ def _hear_again(home: Home, tx: Transaction, later: dict[str, Any], keys: frozen
         return merged.closed
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _keep_contract(home: Home, contract: Contract) -> Path:
-    """Keep the contract's text by its digest: a later question must read the file as it was read then."""
-    kept = home.contracts / ".used" / f"{contract.digest}.yaml"
-    if not kept.exists():
-        kept.parent.mkdir(mode=0o700, exist_ok=True)
-        temporary = kept.with_suffix(f".{os.getpid()}.part")
-        temporary.write_bytes(Path(contract.path).read_bytes())
-        temporary.rename(kept)
-    return kept
-
-
-def _quarantine(folder: Path, load_id: int, table: str, source: str, rows: ParsedRows | None) -> Iterator[dict[str, Any]]:
-    from sources.result import read_quarantine
-
-    keys: dict[int, int] = {}
-    if rows is not None:
-        bad = ~rows.ok
-        keys = dict(zip(rows.row_no[bad].tolist(), rows.key_hash[bad].tolist(), strict=True))
-    for entry in read_quarantine(folder):
-        yield {
-            "load_id": load_id, "target_table": table, "source": source, "row_no": entry["row"],
-            "column_name": entry["column"], "rule": entry["rule"], "key_shown": entry["key"],
-            "key_hash": keys.get(entry["row"]),
-        }  # fmt: skip
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())

@@ -1,68 +1,112 @@
-"""The chain of a night: inbox → load → quality → measures → score → checks → forecast → what people find in the morning."""
+"""The chain of a night: inbox → load → quality → measures → score → checks → forecast → alerts → what people find at seven."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
+from flows.steps import lease
 from flows.steps.failpoints import reached
-from flows.steps.files import FileResult, Request, candidates, files_of, path_text
+from flows.steps.files import FileResult
 from flows.steps.forecast_night import foretold, waits_again
-from flows.steps.home import ZONE, Home, UserError, code_version, now
-from flows.steps.ingest import gate_of, ingest_files
+from flows.steps.home import ZONE, Home, code_version, now
+from flows.steps.inbox import Advance, take_inbox
 from flows.steps.measure import Question, question
-from flows.steps.reports import write_reports
-from flows.steps.runs import definitions_content, hold_inputs, publish
-from flows.steps.score import Scored, digest_of, score_json, score_question
+from flows.steps.nights import night_of
+from flows.steps.publication import Published, alarmed, for_people, publish_last_year, publish_year, told_last_year
+from flows.steps.runs import definitions_content, hold_inputs
+from flows.steps.score import digest_of
+from flows.steps.stages import Stages
+from flows.steps.trouble import trouble
 
-Advance = Callable[[str, int, int], None]
+if TYPE_CHECKING:
+    from warehouse.database import Transaction
+
+#: The kind of a night in `work_log`.
+KIND: Final = "night"
+Take = Callable[[Home, Advance | None], tuple[list[FileResult], list[FileResult]]]
 
 
-def nightly(home: Home, as_of: datetime | None = None, year: int | None = None, advance: Advance | None = None) -> dict[str, Any]:
-    """Run the night. A second run with nothing new does nothing and says so; a run beside a running one stops at once."""
+@dataclass
+class Night:
+    """A night at work: what it is about, when it began, and how long its stages took."""
+
+    asked: Question
+    moment: datetime
+    started: datetime
+    stages: Stages = field(default_factory=Stages)
+
+    @property
+    def subject(self) -> str:
+        return f"night:{night_of(self.moment)}"
+
+
+def nightly(
+    home: Home, as_of: datetime | None = None, year: int | None = None, advance: Advance | None = None, *, past: bool = False,
+    take: Take = take_inbox,
+) -> dict[str, Any]:  # fmt: skip
+    """Run the night. A second run with nothing new says so and only judges the alerts; beside a running one it stops at once.
+
+    past: a night made up for later, which leaves the reports of today alone. take: who loads the inbox. A night that fails is
+    written down with its code before it raises. Returns the document of `cchc nightly --json`.
+    """
     moment = as_of or now()
-    asked = question(year or moment.astimezone(ZONE).year, as_of=moment)
-    with home.database.session_lock("nightly", wait=False) as mine:
+    night = Night(question(year or moment.astimezone(ZONE).year, as_of=moment), moment, now())
+    with lease.held(home, lease.NIGHT, night.subject) as mine:
         if not mine:
-            return {
-                "status": "running",
-                "message": "Chuỗi đêm đang chạy ở nơi khác; không chạy thêm.",
-                "rejected": 0,
-                "files": [],
-            }
-        started = now()
-        files = take_inbox(home, advance)
+            return _running(home)
+        try:
+            return _night(home, night, advance, take, both=year is None, past=past)
+        except Exception as problem:
+            _failed(home, night, problem)
+            raise
+
+
+def _night(home: Home, night: Night, advance: Advance | None, take: Take, *, both: bool, past: bool) -> dict[str, Any]:
+    """Run the chain; loading and publishing wait for a reaction that is at it."""
+    asked = night.asked
+    with lease.held(home, lease.CHAIN, night.subject, wait=True):
+        with night.stages.stage("load"):
+            new, known = take(home, advance)
         with home.database.begin() as tx:
-            state = state_of(home, tx, asked.year, moment)
-            digest = _digest(tx, asked.year, state)
-            last = tx.one("select * from nightly_runs where outcome <> 'failed' order by run_id desc limit 1")
-        new = [file for file in files if file.status != "duplicate"]
+            state = state_of(home, tx, asked.year, night.moment)
+            digest, last = _digest(tx, asked.year, state), _last(tx)
         same = last is not None and last["state_digest"] == digest and not waits_again(last["summary"])
-        if last is not None and same and not any(f.status == "loaded" for f in new):
-            return _nothing_new(home, moment, started, digest, last, files)
-        document, scored = _publish(home, asked)
-        document["commitments"] = promised(home, asked, scored)
-        document["written"] = write_reports(home, document["score"], document["commitments"]["notices"])
-        document["forecast"], drawn = foretold(home, asked, advance)
-        document["written"] |= drawn
-        summary = {"run": document["run"], "files": len(new), "findings": len(document["findings"])}
-        summary["forecast"] = {name: document["forecast"][name] for name in ("id", "code")}
-        with home.database.begin() as tx:
-            digest = _digest(tx, asked.year, state)  # with what the forecast learnt of itself tonight
-        _record(home, moment, started, digest, "done", summary)
-        loaded = sum(file.status == "loaded" for file in files)
-        rejected = sum(file.status == "rejected" for file in files)
-        return {
-            "status": "done",
-            "message": _said(loaded, rejected, document),
-            "rejected": rejected,
-            "files": [file.to_json() for file in new],
-            **document,
-        }
+        files = [file for file in [*known, *new] if file.status != "duplicate"]
+        if last is not None and same and not any(file.status == "loaded" for file in files):
+            return _nothing_new(home, night, digest, last, files)
+        with night.stages.stage("score"):
+            this, before, findings = _published(home, asked, both)
+        with night.stages.stage("reports"):
+            promises, written = for_people(home, [] if past else [this, *([before] if before else [])])
+    with night.stages.stage("forecast"):
+        forecast, drawn = foretold(home, asked, advance, show=not past)
+    rejected = [file for file in files if file.status == "rejected"]
+    document: dict[str, Any] = {
+        "files": [file.to_json() for file in files], "score": this.document, "run": this.run, "last_year": told_last_year(before),
+        "findings": findings, "commitments": promises or None, "written": written | drawn, "forecast": forecast,
+    }  # fmt: skip
+    summary = {"run": this.run, "files": len(files), "findings": len(findings)}
+    summary["forecast"] = {name: forecast[name] for name in ("id", "code")}
+    with home.database.begin() as tx:
+        digest = _digest(tx, asked.year, state)  # with what the forecast learnt of itself tonight
+    document["alerts"] = _close(home, night, digest, "done", summary, this)
+    loaded = sum(file.status == "loaded" for file in files)
+    message = _said(loaded, len(rejected), document)
+    return {"status": "done", "message": message, "rejected": len(rejected), **document}
+
+
+def _running(home: Home) -> dict[str, Any]:
+    """Say that a night runs already, since when and where."""
+    row = lease.holder(home, lease.NIGHT)
+    return {
+        "status": "running", "message": f"Chuỗi đêm đang chạy{lease.said(row) or ' ở nơi khác'}; không chạy thêm.", "rejected": 0,
+        "files": [], "since": row["since"].isoformat() if row else None,
+        "holder": f"{row['holder']}:{row['pid']}" if row else None,
+    }  # fmt: skip
 
 
 def _said(loaded: int, rejected: int, document: dict[str, Any]) -> str:
@@ -71,45 +115,7 @@ def _said(loaded: int, rejected: int, document: dict[str, Any]) -> str:
     return f"{head}, dự báo {foreseen} xã." if foreseen else f"{head}; chưa dự báo được."
 
 
-def take_inbox(home: Home, advance: Advance | None = None) -> list[FileResult]:
-    """Load what lies in the inbox. A file whose place, size and time are known is not even read."""
-    from warehouse import ledger
-
-    results: list[FileResult] = []
-    fresh: list[Path] = []
-    with home.database.begin() as tx:
-        for path in files_of([home.inbox]):
-            try:
-                status = path.lstat()
-            except FileNotFoundError:  # moved away since the folder was listed
-                continue
-            known = ledger.seen_unchanged(tx, path_text(path.absolute()), status.st_size, status.st_mtime_ns)
-            if known is None or known["state"] == "received":
-                fresh.append(path)
-            else:
-                results.append(_known_file(path, known))
-    if not fresh:
-        return results
-    request = Request(candidates(home, None), origin="inbox")
-    with gate_of(home) as gate:
-        results.extend(ingest_files(home, [(path, request) for path in fresh], gate, advance))
-    return results
-
-
-def _known_file(path: Path, known: dict[str, Any]) -> FileResult:
-    status = "rejected" if known["state"] == "rejected" else "duplicate"
-    return FileResult(
-        path=path_text(path),
-        sha256=known["sha256"],
-        source=known["source"],
-        contract=known["contract"],
-        status=status,
-        reason=known["reason"],
-        message=known["message"],
-    )
-
-
-def state_of(home: Home, tx: Any, year: int, moment: datetime) -> list[Any]:
+def state_of(home: Home, tx: Transaction, year: int, moment: datetime) -> list[Any]:
     """Return what a night's result depends on and does not change itself: loads, rules, registers, code, the day."""
     import criteria
 
@@ -120,67 +126,92 @@ def state_of(home: Home, tx: Any, year: int, moment: datetime) -> list[Any]:
     return [newest, year, day, rules, home.calendar.version, home.register.version, code_version()]
 
 
-def _digest(tx: Any, year: int, state: list[Any]) -> str:
+def _digest(tx: Transaction, year: int, state: list[Any]) -> str:
     """Return the digest of a night's state together with the scorecard, which says how wide the forecast must be."""
     from warehouse import forecasts
 
     return digest_of([*state, forecasts.scores_digest(tx, year)])
 
 
-def _publish(home: Home, asked: Question) -> tuple[dict[str, Any], Scored]:
-    """Score, publish with the recipe, and look across the files."""
+def _last(tx: Transaction) -> dict[str, Any] | None:
+    from warehouse import chain
+
+    return chain.last_night(tx)
+
+
+def _published(home: Home, asked: Question, both: bool) -> tuple[Published, Published | None, list[dict[str, Any]]]:
+    """Score, publish with the recipe, and look across the files. both: the year before as well, while it is appraised."""
     from flows.steps.checks import cross_checks
 
     with home.database.begin() as tx:
         hold_inputs(tx)
-        scored = score_question(home, tx, asked)
+        this = publish_year(home, tx, asked, "nightly")
         reached("scored")
-        document = score_json(scored)
-        run = publish(home, tx, scored, document)
+        before = publish_last_year(home, tx, asked, "nightly") if both else None
         found = cross_checks(home, tx, asked.as_of)
     reached("published")
-    return {"score": document, "run": run, "findings": found}, scored
+    return this, before, found
 
 
-def promised(home: Home, asked: Question, scored: Scored) -> dict[str, Any]:
-    """Return where communes stand on the notices of the year (see `commitments_json`); error: why a notice cannot be used.
-
-    The score is published already: a mistake in a notice must not cost the night its reports.
-    """
-    from flows.steps.commitments import commitments_json
-
-    try:
-        return {"notices": commitments_json(home, asked, scored=scored)["notices"], "error": None}
-    except UserError as error:
-        return {"notices": [], "error": str(error)}
-
-
-def _nothing_new(
-    home: Home, moment: datetime, started: datetime, state: str, last: dict[str, Any], files: list[FileResult]
-) -> dict[str, Any]:
-    _record(home, moment, started, state, "nothing_new", {"same_as": last["run_id"]})
+def _nothing_new(home: Home, night: Night, state: str, last: dict[str, Any], files: list[FileResult]) -> dict[str, Any]:
+    alerts = _close(home, night, state, "nothing_new", {"same_as": last["run_id"]})
     rejected = [file for file in files if file.status == "rejected"]
     return {
         "status": "nothing_new",
         "message": f"Không có gì mới từ lần chạy {last['finished_at'].astimezone(ZONE):%d/%m/%Y %H:%M}; không làm lại.",
         "rejected": len(rejected),
         "files": [file.to_json() for file in rejected],
+        "alerts": alerts,
     }
 
 
-def _record(home: Home, moment: datetime, started: datetime, state: str, outcome: str, summary: dict[str, Any]) -> None:
+def _close(
+    home: Home, night: Night, state: str, outcome: str, summary: dict[str, Any], this: Published | None = None
+) -> dict[str, Any]:
+    """Note that the night came to its end, judge the alerts with that known, and send what is due.
+
+    Returns `alerts` of the document (see `publication.alarmed`), with how many messages were sent now.
+    """
+    from warehouse import chain
+
     with home.database.begin() as tx:
-        tx.execute(
-            """
-            insert into nightly_runs (as_of, started_at, finished_at, state_digest, outcome, summary)
-            values (%(as_of)s, %(started)s, %(finished)s, %(state)s, %(outcome)s, %(summary)s::jsonb)
-            """,
-            {
-                "as_of": moment,
-                "started": started,
-                "finished": now(),
-                "state": state,
-                "outcome": outcome,
-                "summary": json.dumps(summary),
-            },
-        )
+        chain.record_night(tx, night.moment, night.started, now(), state, outcome, summary)
+        with night.stages.stage("alerts"):
+            alerts = alarmed(home, tx, night.moment, scored=this.scored if this else None)
+        _log(tx, night, outcome, summary)
+    return alerts | {"sent": _sent(home)}
+
+
+def _sent(home: Home) -> int:
+    """Send what is due; returns how many messages left. What cannot leave now waits in the outbox and costs the night nothing."""
+    from flows.steps.logs import note_fault
+    from flows.steps.outgoing import deliver
+
+    try:
+        return int(deliver(home)["sent"])
+    except Exception as problem:
+        note_fault(home.root, problem)
+        return 0
+
+
+def _failed(home: Home, night: Night, problem: Exception) -> None:
+    """Write down that the night failed, with the code and kind of the problem: its text may hold a cell."""
+    from warehouse import chain
+
+    known = trouble(problem, home.root)
+    code = known[0] if known else getattr(problem, "code", None)
+    summary = {"code": code if isinstance(code, str) else "internal", "kind": type(problem).__name__}
+    try:
+        with home.database.begin() as tx:
+            chain.record_night(tx, night.moment, night.started, now(), None, "failed", summary)
+            _log(tx, night, "failed", summary)
+    except Exception:  # a database that is away hears nothing; the problem itself is raised
+        return
+
+
+def _log(tx: Transaction, night: Night, outcome: str, summary: dict[str, Any]) -> None:
+    """Note how long the night and each of its stages took."""
+    from warehouse import events
+
+    detail = {**summary, "stages": night.stages.took}
+    events.log_work(tx, KIND, night.subject, night.started, night.stages.seconds, outcome, detail)

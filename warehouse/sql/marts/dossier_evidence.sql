@@ -2,6 +2,7 @@
 -- Follows dossiers_judged.sql; weights = for each figure what a dossier costs it (null: nothing); behind = the condition, on judged (j) and on the spans of time in which each unit counts (u):
 -- %(units)s, %(begins)s, %(ends)s (both included), %(holds_open)s = whether its open dossiers count; arrays of one length.
 select
+    j.unit_code,
     j.dossier_code,
     j.officer,
     j.department,

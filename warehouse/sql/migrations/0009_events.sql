@@ -21,6 +21,7 @@ create table leases (
     name text primary key,
     holder text not null,
     pid integer not null,
+    subject text not null default '',
     taken_at timestamptz not null,
     heartbeat_at timestamptz not null,
     released_at timestamptz
@@ -33,6 +34,7 @@ create table heartbeats (
     pid integer not null,
     started_at timestamptz not null,
     beat_at timestamptz not null,
+    heard_at timestamptz not null default clock_timestamp(),
     detail jsonb not null default '{}',
     primary key (component, host)
 );
@@ -49,3 +51,13 @@ create table work_log (
 );
 
 create index work_log_by_kind on work_log (kind, work_id);
+
+-- A score is also published when files change it between two nights.
+alter table score_runs
+drop constraint score_runs_origin_check,
+add constraint score_runs_origin_check check (origin in ('nightly', 'event', 'score', 'demo', 'scenario'));
+
+-- A night that was missed too long ago to be made up for is written down as skipped.
+alter table nightly_runs
+drop constraint nightly_runs_outcome_check,
+add constraint nightly_runs_outcome_check check (outcome in ('done', 'nothing_new', 'failed', 'skipped'));
