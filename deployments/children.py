@@ -92,12 +92,11 @@ class Child:
         assert self._process is not None
         _signal_group(self._process.pid, signal.SIGKILL)
         self._process, self.well = None, False
-        self._wait = (
-            FIRST_WAIT_S if self.age > _GOOD_WHILE_S else min(self._wait * 2, LONGEST_WAIT_S) if self.restarts else FIRST_WAIT_S
-        )
+        wait = FIRST_WAIT_S if self.age > _GOOD_WHILE_S else self._wait
+        self._wait = min(wait * 2, LONGEST_WAIT_S)
         self.restarts += 1
-        self.due = time.monotonic() + self._wait
-        return self._wait
+        self.due = time.monotonic() + wait
+        return wait
 
     def kill(self) -> None:
         """End a process that hangs; it is then started again like one that died."""
@@ -105,7 +104,7 @@ class Child:
             _signal_group(self._process.pid, signal.SIGKILL)
 
     def stop(self) -> int | None:
-        """Ask the process to end and wait for it, then end what it left behind. Returns its exit status, None if it did not run."""
+        """Ask the process to end and wait for it, then end what it left behind. Returns its exit status, None: it did not run."""
         process, self._process, self.due = self._process, None, None
         if process is None:
             return None

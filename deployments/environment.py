@@ -41,7 +41,7 @@ _SILENT: Final = {
 
 def common(home: Path, api: str | None, base: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the environment of every child: the caller's, the home, where Prefect answers (None: there is none)."""
-    kept = {name: value for name, value in base.items() if name != URL_VARIABLE}
+    kept = {name: value for name, value in base.items() if name not in (URL_VARIABLE, "PREFECT_API_URL", "NOTIFY_SOCKET")}
     told = {
         **_SILENT,
         "CCHC_HOME": str(home),

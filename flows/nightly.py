@@ -9,10 +9,8 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from flows.province import take_inbox_apart
-from flows.runner import dask_address
 from flows.steps import nightly as steps
 from flows.steps.home import open_home
-from flows.steps.inbox import take_inbox
 
 
 @flow(name="nightly")
@@ -20,7 +18,6 @@ def nightly(as_of: datetime | None = None, year: int | None = None) -> dict[str,
     """Run the night; returns the document of `cchc nightly --json`. With `CCHC_DASK` its files are loaded by the workers."""
     home = open_home()
     home.prepare()
-    take = take_inbox_apart if dask_address() else take_inbox
-    document = steps.nightly(home, as_of=as_of, year=year, take=take)
+    document = steps.nightly(home, as_of=as_of, year=year, take=take_inbox_apart)
     get_run_logger().info("%s: %s", document["status"], document["message"])
     return document

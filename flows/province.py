@@ -24,19 +24,19 @@ from flows.steps.parts import Part
 #: How often a worker tries a file again when the database refuses it, and after how many seconds.
 _RETRIES: Final = 3
 _RETRY_DELAY_S: Final = 2
+_OTHER: Final = "Máy làm việc không cùng CCHC_HOME, cơ sở dữ liệu hoặc phiên bản với máy giao việc; hãy đặt cho giống nhau."
 
 
 @task(name="load file", cache_policy=NO_CACHE, retries=_RETRIES, retry_delay_seconds=_RETRY_DELAY_S)
 def load_file(
     place: str, dated: datetime, contract: str | None, unit: str | None, origin: str, installation: str
-) -> dict[str, Any]:
-    """Load one file, on whatever machine this runs. Raises: UserError when that one works on another installation."""
+) -> dict[str, Any] | None:
+    """Load one file, on whatever machine this runs; None, and nothing done, when that one works on another installation."""
     home = open_home()
     home.prepare()
     try:
         if steps.identity(home) != installation:
-            text = "Máy làm việc không cùng CCHC_HOME, cơ sở dữ liệu hoặc phiên bản với máy giao việc; hãy đặt cho giống."
-            raise UserError("other_installation", text)
+            return None
         return steps.load_part(home, Part(place, dated), contract, unit, origin).to_json()
     finally:
         home.database.close()
@@ -86,11 +86,13 @@ def _on_workers(
             asked = [runner.submit(load_file, dict(zip(names, (part.place, part.dated, *rest)))) for part in parts]
             for k, future in enumerate(asked):
                 try:
-                    done[k] = FileResult(**future.result())
-                except UserError:
-                    raise
+                    answer = future.result()
                 except Exception as problem:  # the worker died too often, or cannot reach what it needs: done here instead
                     get_run_logger().warning("a worker gave up on a file: %s", type(problem).__name__)
+                    continue
+                if answer is None:
+                    raise UserError("other_installation", _OTHER)
+                done[k] = FileResult(**answer)
     except NoWorkers as problem:
         get_run_logger().warning("no Dask worker answers (%s): the files are loaded here", problem)
     return done

@@ -26,7 +26,7 @@ class Changed(RemoteError):
 _KNOWN: Final[tuple[tuple[frozenset[str], str, str], ...]] = (
     (
         frozenset({"BadHostKeyException"}), "host_key_changed",
-        "Máy chủ trình khóa khác khóa đã biết: có thể máy chủ vừa cài lại, có thể bị giả mạo. Hãy hỏi quản trị máy chủ rồi mới sửa khóa.",
+        "Máy chủ trình khóa khác khóa đã biết: có thể bị giả mạo. Hãy hỏi quản trị máy chủ rồi mới sửa khóa.",
     ),
     (
         frozenset({"AuthenticationException", "LogonFailure", "SMBAuthenticationError", "NoCredentialsError", "AccessDenied"}),
@@ -48,7 +48,8 @@ _KNOWN: Final[tuple[tuple[frozenset[str], str, str], ...]] = (
         "Máy chủ không trả lời; hãy kiểm tra máy chủ và đường mạng. Lần sau sẽ tự thử lại.",
     ),
     (
-        frozenset({"ConnectionRefusedError", "NoValidConnectionsError", "EndpointConnectionError", "ClientConnectorError"}), "not_reachable",
+        frozenset({"ConnectionRefusedError", "NoValidConnectionsError", "EndpointConnectionError", "ClientConnectorError"}),
+        "not_reachable",
         "Không nối được tới máy chủ; hãy kiểm tra máy chủ có chạy, số cổng và tường lửa. Lần sau sẽ tự thử lại.",
     ),
     (

@@ -166,7 +166,8 @@ def _sftp_class() -> Callable[[Inbox, dict[str, Any], Path], Any]:
                     f"Máy chủ trình khóa {shown}, khác khóa ghi ở options.host_key: có thể bị giả mạo. Hãy hỏi quản trị máy chủ."
                 )
                 raise RemoteError("host_key_changed", text)
-            text = f"Chưa biết máy chủ này; khóa của nó là {shown}. Hãy hỏi quản trị máy chủ, đúng thì ghi options: {{host_key: {key.fingerprint}}}."
+            ask = f"Hãy hỏi quản trị máy chủ, nếu đúng thì ghi «options: {{host_key: {key.fingerprint}}}»."
+            text = f"Chưa biết máy chủ này; khóa của nó là {shown}. {ask}"
             raise RemoteError("host_key_unknown", text)
 
     class Known(SFTPFileSystem):
@@ -273,7 +274,8 @@ class S3(Server):
         options, secrets = self.inbox.options, self._secrets
         self.fs = S3FileSystem(
             key=secrets.get("key"), secret=secrets.get("secret"), token=secrets.get("token"), anon=bool(options.get("anon")),
-            endpoint_url=options.get("endpoint_url"), client_kwargs={"region_name": str(options["region"])} if "region" in options else {},
+            endpoint_url=options.get("endpoint_url"),
+            client_kwargs={"region_name": str(options["region"])} if "region" in options else {},
             config_kwargs={"connect_timeout": CONNECT_S, "read_timeout": SILENCE_S, "retries": {"max_attempts": 1}},
             use_listings_cache=False, skip_instance_cache=True,
         )  # fmt: skip

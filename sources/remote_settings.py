@@ -13,7 +13,8 @@ from sources.remote_errors import RemoteError
 
 FILE_NAME: Final = "inboxes.yaml"
 KEYS: Final = (
-    "name", "url", "pattern", "unit", "contract", "credentials", "after", "recursive", "settle_seconds", "max_mb", "options", "enabled",
+    "name", "url", "pattern", "unit", "contract", "credentials", "after", "recursive", "settle_seconds", "max_mb", "options",
+    "enabled",
 )  # fmt: skip
 SCHEMES: Final = ("file", "sftp", "smb", "s3", "https", "http")
 #: What each kind of server takes besides the address: words of the login, and options.
@@ -104,7 +105,8 @@ def _inbox(entry: Mapping) -> Inbox:
     inbox = Inbox(
         name=name, url=str(entry["url"]), patterns=_patterns(entry), unit=_text(entry, "unit"), contract=_text(entry, "contract"),
         credentials=_credentials(entry, parts.scheme), after=_after(entry, parts.scheme), recursive=entry.boolean("recursive"),
-        settle_seconds=_number(entry, "settle_seconds", 5, 2, 3600), max_bytes=int(_number(entry, "max_mb", 200, 1, 4096) * 1024**2),
+        settle_seconds=_number(entry, "settle_seconds", 5, 2, 3600),
+        max_bytes=int(_number(entry, "max_mb", 200, 1, 4096) * 1024**2),
         options=options, enabled=entry.boolean("enabled") if "enabled" in entry else True, line=entry.line,
     )  # fmt: skip
     if inbox.recursive and parts.scheme in ("http", "https"):

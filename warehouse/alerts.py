@@ -127,15 +127,24 @@ def working_days_back(tx: Transaction, day: date, count: int) -> list[date]:
 
 
 def rejected_files(tx: Transaction, since: datetime) -> list[dict[str, Any]]:
-    """Return the files that were rejected since a moment: sha256, reason, changed_at, name (as first seen)."""
+    """Return the files that were rejected since a moment, oldest first: sha256, reason, changed_at, name (as first seen).
+
+    One whose name came again later, with a content that could be loaded, is left out.
+    """
     return tx.rows(
         """
         select f.sha256, f.reason, f.changed_at, a.display_name as name
         from files as f
         left join lateral (
-            select display_name from arrivals where arrivals.sha256 = f.sha256 order by arrival_id limit 1
+            select display_name, received_at from arrivals where arrivals.sha256 = f.sha256 order by arrival_id limit 1
         ) as a on true
-        where f.state = 'rejected' and f.changed_at >= %(since)s
+        where
+            f.state = 'rejected' and f.changed_at >= %(since)s
+            and not exists (
+                select 1 from arrivals as n
+                inner join files as g on g.sha256 = n.sha256
+                where n.display_name = a.display_name and n.received_at > a.received_at and g.state = 'loaded'
+            )
         order by f.changed_at, f.sha256
         """,
         {"since": since},

@@ -303,7 +303,7 @@ def join_equal(tx: Transaction, table: str, source: str, added_by: int) -> int:
         f"""
         with spans as (
             select
-                f.ctid as place, f.key_hash, f.known_from, f.known_to,
+                f.tableoid as part, f.ctid as place, f.key_hash, f.known_from, f.known_to,
                 coalesce(lag(f.added_by) over w = %(added_by)s and lag(f.row_hash) over w = f.row_hash
                     and lag(f.known_to) over w = f.known_from, false) as goes_on
             from {facts} as f
@@ -320,7 +320,7 @@ def join_equal(tx: Transaction, table: str, source: str, added_by: int) -> int:
 
         joined as (
             select
-                r.place, r.goes_on,
+                r.place, r.key_hash, r.goes_on,
                 case when r.goes_on then r.known_from else max(r.known_to) over (partition by r.key_hash, r.run) end as ends
             from runs as r
         )
@@ -330,7 +330,7 @@ def join_equal(tx: Transaction, table: str, source: str, added_by: int) -> int:
             known_to = j.ends,
             closed_by = case when j.goes_on and f.known_to = 'infinity' then %(added_by)s else f.closed_by end
         from joined as j
-        where f.ctid = j.place and f.known_to <> j.ends
+        where f.ctid = j.place and f.key_hash = j.key_hash and f.known_to <> j.ends
         """,
         {"added_by": added_by, "source": source},
     )

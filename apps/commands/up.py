@@ -7,15 +7,13 @@ import click
 from apps.help import Command
 from apps.options import as_json, home_of, say
 
+_PORT = click.IntRange(0, 65535)
+
 
 @click.command(cls=Command)
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDR", help="Địa chỉ của trang trạng thái.")
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=8765, metavar="PORT", help="Cổng của trang trạng thái (8765; 0: tự chọn)."
-)
-@click.option(
-    "--prefect-port", type=click.IntRange(0, 65535), default=4200, metavar="PORT", help="Cổng của Prefect (4200; 0: tự chọn)."
-)
+@click.option("--port", type=_PORT, default=8765, metavar="PORT", help="Cổng của trang trạng thái (8765; 0: tự chọn).")
+@click.option("--prefect-port", type=_PORT, default=4200, metavar="PORT", help="Cổng của Prefect (4200; 0: tự chọn).")
 @click.option("--no-prefect", is_flag=True, help="Không chạy Prefect; lịch đêm và hộp thư vẫn chạy.")
 @as_json
 def up(host: str, port: int, prefect_port: int, no_prefect: bool, json_out: bool) -> int:
@@ -26,11 +24,8 @@ def up(host: str, port: int, prefect_port: int, no_prefect: bool, json_out: bool
 
     if not json_out:
         tables.starting()
-    run(
-        home_of(prepare=False),
-        Options(host, port, prefect_port, not no_prefect),
-        lambda ready: say(ready, json_out, tables.ready),
-    )
+    options = Options(host, port, prefect_port, not no_prefect)
+    run(home_of(prepare=False), options, lambda ready: say(ready, json_out, tables.ready))
     if not json_out:
         tables.stopped()
     return 0

@@ -56,9 +56,7 @@ def checked(document: dict[str, Any]) -> None:
 
 def _none(out: Console, document: dict[str, Any]) -> bool:
     if not document["inboxes"]:
-        text = (
-            "Chưa có hộp thư nào ở nơi khác; khai báo trong inboxes.yaml của bản cài theo mẫu deployments/inboxes.example.yaml."
-        )
+        text = "Chưa có hộp thư nào ở nơi khác; khai báo trong inboxes.yaml theo mẫu deployments/inboxes.example.yaml."
         out.print(text, soft_wrap=True)
     return not document["inboxes"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import click
 import uvicorn
@@ -17,6 +18,9 @@ from flows.steps.logs import Log
 @click.option("--port", type=int, default=8765)
 def main(host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT. No access log: who looked at the page is nobody's business."""
+    # The server sends itself the signal that stopped it once more when it has stopped; by then it has been heard.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     home = open_home()
     log = Log(home.root, "web")
     log.info("started", pid=os.getpid(), port=port)

@@ -44,7 +44,8 @@ def page(document: dict[str, Any], home: str) -> str:
 <main>
 {"".join(sections)}
 </main>
-<footer>Nơi cài đặt: {escape(home)}. Trang tự tải lại mỗi phút. Cho máy đọc: <a href="/health">/health</a>, <a href="/metrics">/metrics</a>.</footer>
+<footer>Nơi cài đặt: {escape(home)}. Trang tự tải lại mỗi phút.
+Cho máy đọc: <a href="/health">/health</a>, <a href="/metrics">/metrics</a>.</footer>
 </body>
 </html>
 """

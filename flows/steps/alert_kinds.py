@@ -114,7 +114,7 @@ def _survey_days(sights: Sights, rule: AlertRule) -> Seen:
             begun = sights.scored.view.period_of(unit) if sights.scored.view else None
             mine = [day for day in told_of if begun and begun[0] <= day]
             empty = [day.isoformat() for day in mine if day not in days[unit.unit_id]]
-            known = ("survey_forms",) if (unit.unit_id, "satisfaction_index") in sights.figures else ()
+            known = sights.figures.get((unit.unit_id, "satisfaction_index"), (None, None))[0] is not None
             value = float(len(empty)) if mine and known else None
             yield sights.saw(rule, unit.unit_id, value=value, days=empty)
 
@@ -125,21 +125,27 @@ def _review_months(sights: Sights, rule: AlertRule) -> Seen:
     """Months of the year without a review of officials, once some days are over. Without any review ever told, nobody knows."""
     from warehouse import alerts
 
-    reviewed = alerts.review_months(sights.tx, sights.year, sights.day)
+    years = (sights.year - 1, sights.year)
+    reviewed = {year: alerts.review_months(sights.tx, year, sights.day) for year in years}
 
     def each() -> Iterator[Observation]:
         for unit in sights.communes:
-            begun = sights.scored.view.period_of(unit) if sights.scored.view else None
-            top, _ = sights.figures.get((unit.unit_id, "officer_review_months"), (None, None))
-            for month in range(begun[0].month if begun else 1, 13):
-                end = date(sights.year + month // 12, month % 12 + 1, 1) + timedelta(days=rule.grace_days)
-                if end > sights.day:
-                    break
-                missing = month not in reviewed.get(unit.unit_id, set())
-                told = UNKNOWN if top is None else BREACHED if missing else CLEAR
-                yield sights.saw(rule, unit.unit_id, f"{sights.year}-{month:02d}", value=float(missing), seen=told)
+            since = max(unit.valid_from, date(sights.year - 1, 12, 1))  # last December is over for some days in January only
+            ever = any(unit.unit_id in reviewed[year] for year in years)
+            for month in _months(since, sights.day - timedelta(days=rule.grace_days)):
+                missing = month.month not in reviewed[month.year].get(unit.unit_id, set())
+                told = UNKNOWN if not ever else BREACHED if missing else CLEAR
+                yield sights.saw(rule, unit.unit_id, f"{month:%Y-%m}", value=float(missing), seen=told)
 
     return sights.seen(rule, each())
+
+
+def _months(since: date, until: date) -> Iterator[date]:
+    """Yield the first day of every month from the one that holds a day on that is over by another."""
+    month = since.replace(day=1)
+    while (following := (month + timedelta(days=31)).replace(day=1)) <= until:
+        yield month
+        month = following
 
 
 def _grade_chance(sights: Sights, rule: AlertRule) -> Seen | None:

@@ -42,9 +42,11 @@ class Sights:
         only: frozenset[str] | None,
     ) -> None:  # fmt: skip
         self.home, self.tx, self.moment, self.only = home, tx, moment, only
-        self._scored, self._forecast = scored, forecast
-        self.year = scored.asked.year if scored else moment.astimezone(ZONE).year
         self.day = moment.astimezone(ZONE).date()
+        self.year = self.day.year
+        # The year before is scored again while it is appraised, or because somebody asked: alerts are about this one.
+        self._scored = scored if scored and scored.asked.year == self.year else None
+        self._forecast = forecast
 
     def of(self, rule: AlertRule) -> Seen | None:
         """Return what a rule sees, None when it cannot be asked now: then its episodes stay as they are."""

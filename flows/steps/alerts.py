@@ -86,6 +86,7 @@ class _Desk:
             return
         seen = sights.of(rule)
         if seen is None:
+            self._end_with_year(rule, mine, sights.year)
             return
         found = {(rule.name, each.unit_id, each.subject): each for each in seen.observations}
         for key in sorted(mine - set(found)):
@@ -100,6 +101,14 @@ class _Desk:
         for each in found.values():
             self._step(rule, self._of_this_year(rule, each, sights.year))
         self.asked += [(rule.name, unit) for unit in sorted(seen.units)]
+
+    def _end_with_year(self, rule: AlertRule, mine: set[Key], year: int) -> None:
+        """End the episodes of years before, though the rule cannot look yet: there is no forecast or score to compare with."""
+        from scoring.alerts import OVER, Observation
+
+        for key in sorted(mine):
+            if rule.yearly and self.live[key]["detail"].get("year") not in (None, year):
+                self._step(rule, Observation(*key, figure=OVER, ends="year_over"))
 
     def _of_this_year(self, rule: AlertRule, seen: Observation, year: int) -> Observation:
         """Return what is seen, or that the year an episode is about is over."""

@@ -44,13 +44,14 @@ def _block(inbox: Inbox, wanted: str) -> dict[str, str]:
     kind, _, name = wanted.partition("/")
     url = api_url()
     if url is None:
-        text = f"Khối {wanted} nằm trong Prefect nhưng chưa đặt PREFECT_API_URL; hãy đặt biến này hoặc dùng «credentials: {{env: …}}»."
+        text = f"Khối {wanted} nằm trong Prefect nhưng chưa đặt PREFECT_API_URL; hãy đặt biến này hoặc dùng «env»."
         raise RemoteError("no_credentials", text)
     try:
         found = call(url, f"/block_types/slug/{kind}/block_documents/name/{name}?include_secrets=true")
     except PrefectAway as problem:
-        missing = str(problem) == "HTTP 404"
-        text = f"Không có khối {wanted} trong Prefect; hãy tạo khối hoặc sửa tên." if missing else "Prefect không trả lời nên không lấy được mật khẩu; hãy xem «cchc doctor»."  # fmt: skip # noqa: E501
+        text = "Prefect không trả lời nên không lấy được mật khẩu; hãy xem «cchc doctor»."
+        if str(problem) == "HTTP 404":
+            text = f"Không có khối {wanted} trong Prefect; hãy tạo khối hoặc sửa tên."
         raise RemoteError("no_credentials", text) from None
     words = _words(inbox, found.get("data") if isinstance(found, dict) else None)
     if not words:

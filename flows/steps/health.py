@@ -93,7 +93,8 @@ def _disk_check(disk: dict[str, int] | None) -> Check:
 def _facts(home: Home, tx: Transaction, moment: datetime) -> dict[str, Any]:
     """Return the counts of `warehouse.status` and: waiting (files of the inbox not known yet), parts, night, score, forecast.
 
-    parts: [{name, host, pid, state: running, starting, waiting or silent, age_s, restarts}]; night: {last, seconds, next, missed}.
+    parts: [{name, host, pid, state: running, starting, waiting or silent, age_s, restarts}];
+    night: {last, seconds, next, missed}.
     """
     from flows.steps import nights
     from flows.steps.inbox import fresh_files

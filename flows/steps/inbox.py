@@ -81,10 +81,16 @@ def take_inbox(
     whole, _ = looks.arrived(fresh) if looks is not None else _given_a_moment(fresh)
     if not whole:
         return [], known
-    if load is not None:
-        return load(whole), known
     request = requests_for(home)
     asked = [(path, found) for path in whole if (found := request(path)) is not None]
+    if load is not None:
+        usual = request(None)
+        apart = load([path for path, found in asked if found is usual])
+        asked = [(path, found) for path, found in asked if found is not usual]
+        if not asked:
+            return apart, known
+        with gate_of(home) as judge:
+            return apart + ingest_files(home, asked, judge, advance), known
     with nullcontext(gate) if gate else gate_of(home) as judge:
         return ingest_files(home, asked, judge, advance), known
 

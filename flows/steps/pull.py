@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -61,10 +62,7 @@ def pull(
 
 def check(home: Home, credentials: Credentials = credentials_of, *, only: str | None = None) -> list[dict[str, Any]]:
     """Connect to the inboxes and list them, fetching nothing. Returns entries as `pull` does; status "done" or "failed"."""
-    return [
-        _tried(home, inbox, lambda entry, inbox=inbox: _list_only(home, inbox, credentials, entry))
-        for inbox in inboxes(home, only)
-    ]
+    return [_tried(home, inbox, partial(_list_only, home, inbox, credentials)) for inbox in inboxes(home, only)]
 
 
 def inboxes(home: Home, only: str | None = None) -> list[Inbox]:
@@ -81,16 +79,17 @@ def inboxes(home: Home, only: str | None = None) -> list[Inbox]:
     raise UserError("unknown_inbox", f"Không có hộp thư «{only}» trong {FILE_NAME}; đang có: {known}.")
 
 
-def requests_for(home: Home) -> Callable[[Path], Request | None]:
+def requests_for(home: Home) -> Callable[[Path | None], Request | None]:
     """Return how each file of the local inbox is to be read: as the settings of the inbox it came from say, else the usual way.
 
-    None: settings that cannot be used now say otherwise; the file is to stay. They are read once, not per file.
+    An answer of None: settings that cannot be used now say otherwise; the file is to stay. Asked about None, the usual way.
+    The settings are read once, not per file.
     """
     usual = Request(candidates(home, None), origin="inbox")
     made: dict[str, Request | None] = {}
 
-    def request(path: Path) -> Request | None:
-        inside = path.relative_to(home.inbox).parts
+    def request(path: Path | None) -> Request | None:
+        inside = path.relative_to(home.inbox).parts if path else ()
         if len(inside) < 2:
             return usual
         if inside[0] not in made:
@@ -129,8 +128,6 @@ def _entry(inbox: Inbox, status: str) -> dict[str, Any]:
 
 def _tried(home: Home, inbox: Inbox, work: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Return the entry of an inbox after `work` on it, whatever became of it."""
-    from warehouse.errors import DatabaseError
-
     entry, clock = _entry(inbox, "nothing_new"), time.monotonic()
     try:
         if not inbox.enabled:
@@ -140,8 +137,6 @@ def _tried(home: Home, inbox: Inbox, work: Callable[[dict[str, Any]], None]) -> 
             work(entry)
     except (RemoteError, UserError) as problem:
         entry |= {"status": "failed", "error": problem.code, "message": str(problem)}
-    except DatabaseError:
-        raise
     entry["seconds"] = round(time.monotonic() - clock, 3)
     return entry
 
@@ -155,7 +150,7 @@ def _one(home: Home, inbox: Inbox, credentials: Credentials, forced: bool) -> di
         if not mine:
             text = "Hộp thư này đang được lấy ở một tiến trình khác; không cần làm gì thêm."
             return _entry(inbox, "busy") | {"error": "busy", "message": text}
-        entry = _tried(home, inbox, lambda entry: _fetch_new(home, inbox, credentials, forced, entry))
+        entry = _tried(home, inbox, partial(_fetch_new, home, inbox, credentials, forced))
     if entry["error"]:
         pause = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
         _NEXT_TRY[home.root, inbox.name] = failures + 1, time.monotonic() + pause, entry["message"]

@@ -1,0 +1,295 @@
+"""Inboxes elsewhere, against real servers on loopback: every version once, whole, unchanged; nothing secret is ever said."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.steps import pull as steps
+from flows.steps.home import CHECKOUT, Home, UserError
+from flows.steps.inbox import Looks, take_inbox
+from flows.steps.pull import check, pull
+from tests.flows import kit
+from tests.flows.pull_kit import PASSWORD, settle, sftp_server, web_server
+
+pytestmark = [pytest.mark.db, pytest.mark.slow]
+OLD = 1_600_000_000.0  # files that were written long ago are not waited for
+
+
+@pytest.fixture
+def home(clean: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    monkeypatch.setenv("CCHC_THU_MK", PASSWORD)
+    monkeypatch.setattr(steps, "_NEXT_TRY", {})
+    yield clean
+    (clean.root / "inboxes.yaml").unlink(missing_ok=True)
+
+
+def put(folder: Path, name: str, data: bytes, modified: float = OLD) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    os.utime(path, (modified, modified))
+    return path
+
+
+def names(home: Home, inbox: str = "xa") -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((home.inbox / inbox).glob("*"))}
+
+
+def sftp(place: Any, more: str = "") -> str:
+    return (
+        f"- name: xa\n  url: {place.url}\n  credentials: {{env: {{password: CCHC_THU_MK}}}}\n"
+        f"  options: {{host_key: '{place.key}'}}\n{more}"
+    )
+
+
+def local(folder: Path, more: str = "") -> str:
+    return f"- name: xa\n  url: file://{folder}\n{more}"
+
+
+def states(home: Home) -> list[tuple[str, str]]:
+    with home.database.begin() as tx:
+        return [(row["path"], row["state"]) for row in tx.rows("select path, state from remote_files order by path, first_seen_at")]
+
+
+def test_r20_a_folder_is_fetched_once_and_new_versions_beside(home: Home, tmp_path: Path) -> None:
+    put(tmp_path, "a.csv", b"one")
+    put(tmp_path, "con/b.csv", b"two")
+    for name in (".an.csv", "~$a.xlsx", "c.csv.part", "d.tmp", "e.filepart", "ghi-chu.txt"):
+        put(tmp_path, name, b"x")
+    settle(home, local(tmp_path, "  recursive: true\n  pattern: ['*.csv', '*.xlsx']\n"))
+    (entry,) = pull(home)
+    assert entry["status"] == "done" and sorted(file["path"] for file in entry["fetched"]) == ["a.csv", "con/b.csv"]
+    assert entry["fetched"][0]["sha256"] == hashlib.sha256(b"one").hexdigest()
+    (again,) = pull(home)
+    assert (again["status"], again["listed"], again["fetched"]) == ("nothing_new", 2, [])
+    put(tmp_path, "a.csv", b"three", OLD + 60)
+    (entry,) = pull(home)
+    assert [file["path"] for file in entry["fetched"]] == ["a.csv"]
+    assert sorted(names(home).values()) == [b"one", b"three", b"two"]  # what lay here is not written over
+    assert not list((home.inbox / ".part").iterdir())
+
+
+def test_r20_a_file_that_grows_is_waited_for(home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "lon-dan.csv"
+    path.write_bytes(b"1")
+    settle(home, local(tmp_path, "  settle_seconds: 3600\n"))
+    for size in (1, 2):
+        path.write_bytes(b"1" * size)
+        (entry,) = pull(home)
+        assert (entry["status"], [file["code"] for file in entry["waiting"]]) == ("nothing_new", ["settling"])
+    settle(home, local(tmp_path, "  settle_seconds: 2\n"))
+    (entry,) = pull(home)
+    assert [file["bytes"] for file in entry["fetched"]] == [2] and names(home) == {"lon-dan.csv": b"11"}
+
+
+def test_r20_deleted_or_moved_there_only_after_it_lies_here(home: Home, tmp_path: Path) -> None:
+    for after, left in (("delete", []), ("move:da lay", ["da lay"])):
+        source = put(tmp_path / after[:4], "x.csv", after.encode())
+        settle(home, local(source.parent, f"  recursive: true\n  after: '{after}'\n"))
+        (entry,) = pull(home)
+        assert entry["status"] == "done" and not entry["failed"], entry
+        assert [path.name for path in source.parent.iterdir()] == left
+    assert sorted(names(home).values()) == [b"delete", b"move:da lay"]
+    assert pull(home)[0]["listed"] == 0
+
+
+@pytest.mark.parametrize("place", ["pull_received", "pull_placed"])
+def test_r20_killed_around_the_rename_nothing_is_lost_or_fetched_again(home: Home, tmp_path: Path, place: str) -> None:
+    source = put(tmp_path, "a.csv", b"data")
+    settle(home, local(tmp_path))
+    program = "from flows.steps.home import open_home; from flows.steps.pull import pull; pull(open_home())"
+    done = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, env=os.environ | {"CCHC_FAILPOINT": place}, check=False)
+    assert done.returncode == -signal.SIGKILL and states(home) == [("a.csv", "seen")]
+    if place == "pull_placed":
+        source.chmod(0o000)
+        inode = (home.inbox / "xa" / "a.csv").stat().st_ino
+    (entry,) = pull(home)
+    assert entry["status"] == "done" and states(home) == [("a.csv", "fetched")] and names(home) == {"a.csv": b"data"}
+    if place == "pull_placed":
+        assert (home.inbox / "xa" / "a.csv").stat().st_ino == inode
+
+
+def test_r20_sftp_a_cut_transfer_goes_on_where_it_was(home: Home, tmp_path: Path) -> None:
+    data = os.urandom(3 << 20)
+    put(tmp_path, "lon.csv", data)
+    with sftp_server(tmp_path) as place:
+        settle(home, sftp(place))
+        place.cut, place.cuts = 1 << 20, 9
+        (entry,) = pull(home)
+        if entry["status"] == "failed":
+            assert entry["error"] == "cut" and PASSWORD not in json.dumps(entry), entry
+            (later,) = pull(home)
+            assert later["status"] == "later" and later["message"] == entry["message"]
+            place.cut = None
+            (entry,) = pull(home, forced=True)
+        assert entry["status"] == "done" and names(home) == {"lon.csv": data}
+        assert place.served < 3 * len(data)
+
+
+def test_r20_sftp_by_key_and_strangers_are_refused(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import asyncssh
+
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    monkeypatch.setenv("CCHC_THU_KHOA", key.export_private_key().decode())
+    monkeypatch.setenv("HOME", str(tmp_path / "nguoi-dung"))
+    put(tmp_path / "xuat", "a.csv", b"data")
+    with sftp_server(tmp_path / "xuat", accepted_key=key) as place:
+        base = f"- name: xa\n  url: {place.url}\n  credentials: {{env: {{private_key: CCHC_THU_KHOA}}}}\n"
+        settle(home, base)
+        (entry,) = check(home)
+        assert entry["error"] == "host_key_unknown" and place.key in entry["message"]
+        settle(home, base + "  options: {host_key: 'SHA256:khac'}\n")
+        assert check(home)[0]["error"] == "host_key_changed"
+        settle(home, base + f"  options: {{host_key: '{place.key}'}}\n")
+        assert (check(home)[0]["status"], check(home)[0]["listed"]) == ("done", 1)
+        known = tmp_path / "quen"
+        settle(home, base + f"  options: {{known_hosts: '{known}'}}\n")
+        known.write_text(f"[127.0.0.1]:{place.port} {place.host_line}\n", encoding="utf-8")
+        assert check(home)[0]["status"] == "done"
+        other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
+        known.write_text(f"[127.0.0.1]:{place.port} {other}\n", encoding="utf-8")
+        assert check(home)[0]["error"] == "host_key_changed"
+        (entry,) = pull(home)
+        assert entry["error"] == "host_key_changed" and not (home.inbox / "xa").exists()
+
+
+def test_r20_a_thousand_known_files_cost_one_listing(home: Home, tmp_path: Path) -> None:
+    for number in range(1000):
+        put(tmp_path, f"{number}.csv", b"%d" % number)
+    with sftp_server(tmp_path) as place:
+        settle(home, sftp(place, "  pattern: '1.csv'\n"))
+        pull(home)
+        with home.database.begin() as tx:
+            from warehouse import remote
+
+            remote.see(tx, "xa", [(f"{n}.csv", f"{len(str(n))}:{int(OLD)}", len(str(n))) for n in range(1000)])
+            tx.execute("update remote_files set state = 'fetched'")
+        settle(home, sftp(place))
+        place.calls.clear()
+        (entry,) = pull(home)
+        assert (entry["status"], entry["listed"], place.calls) == ("nothing_new", 1000, {})
+
+
+def test_r20_one_dead_server_does_not_stop_the_others(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "a.csv", b"data")
+    with sftp_server(tmp_path) as place:
+        dead = f"- name: chet\n  url: sftp://{PASSWORD[:4]}@127.0.0.1:9/\n  options: {{host_key: x}}\n"
+        missing = sftp(place).replace("name: xa", "name: thieu").replace("CCHC_THU_MK", "CCHC_KHONG_CO")
+        wrong = sftp(place).replace("name: xa", "name: sai").replace("CCHC_THU_MK", "CCHC_THU_SAI")
+        monkeypatch.setenv("CCHC_THU_SAI", "canh-bao-lo-mat-khau")
+        settle(home, dead + missing + wrong + sftp(place))
+        entries = {entry["inbox"]: entry for entry in pull(home)}
+    found = {name: entry["error"] for name, entry in entries.items()}
+    assert found == {"chet": "not_reachable", "thieu": "no_credentials", "sai": "login_refused", "xa": None}
+    said = json.dumps(entries)
+    with home.database.begin() as tx:
+        said += json.dumps(tx.rows("select * from work_log"), default=str) + json.dumps(tx.rows("select * from events"), default=str)
+    for log in (home.root / "logs").glob("*"):
+        said += log.read_text(encoding="utf-8")
+    assert PASSWORD not in said and "canh-bao-lo-mat-khau" not in said
+
+
+def test_r20_web_page_and_file_resumed_by_range(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = os.urandom(300_000)
+    put(tmp_path, "Tháng 3.csv", data)
+    put(tmp_path, "b.csv", b"two")
+    put(tmp_path, "khac.txt", b"x")
+    with web_server(tmp_path) as place:
+        place.authorization = f"Bearer {PASSWORD}"
+        settle(home, f"- name: xa\n  url: {place.url}\n  pattern: '*.csv'\n")
+        assert pull(home)[0]["error"] == "login_refused"
+        place.authorization, place.cut = None, 100_000
+        (entry,) = pull(home, forced=True)
+        assert entry["status"] == "done" and len(entry["fetched"]) == 2, entry
+        assert names(home) == {"Tháng 3.csv": data, "b.csv": b"two"}
+        assert [asked for asked in place.asked if asked[2]] or b"two" in names(home).values()
+        place.asked.clear()
+        assert pull(home)[0]["status"] == "nothing_new"
+        assert [asked[:2] for asked in place.asked] == [("GET", "/")]
+        settle(home, f"- name: mot\n  url: {place.url}b.csv\n")
+        assert pull(home)[0]["status"] == "done" and names(home, "mot") == {"b.csv": b"two"}
+        put(tmp_path, "b.csv", b"2nd")
+        assert pull(home)[0]["status"] == "done" and sorted(names(home, "mot").values()) == [b"2nd", b"two"]
+
+
+def test_r20_s3(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        url = f"http://{host}:{port}"
+        monkeypatch.setenv("CCHC_S3_KHOA", "khoa")
+        import s3fs
+
+        bucket = s3fs.S3FileSystem(key="khoa", secret=PASSWORD, endpoint_url=url, skip_instance_cache=True)
+        bucket.mkdir("huyen")
+        bucket.pipe("huyen/xuat/a.csv", b"one")
+        bucket.pipe("huyen/xuat/con/b%20.csv", b"two" * 1_000_000)
+        text = (
+            "- name: xa\n  url: s3://huyen/xuat\n  recursive: true\n  credentials: {env: {key: CCHC_S3_KHOA, secret: CCHC_THU_MK}}\n"
+            f"  options: {{endpoint_url: '{url}', region: us-east-1}}\n"
+        )
+        settle(home, text)
+        (entry,) = pull(home)
+        assert entry["status"] == "done" and sorted(file["path"] for file in entry["fetched"]) == ["a.csv", "con/b%20.csv"], entry
+        assert sorted(names(home).values()) == [b"one", b"two" * 1_000_000]
+        assert pull(home)[0]["status"] == "nothing_new"
+        bucket.pipe("huyen/xuat/a.csv", b"1st")
+        settle(home, text + "  after: move:xong\n")
+        (entry,) = pull(home)
+        assert [file["path"] for file in entry["fetched"]] == ["a.csv"] and pull(home)[0]["listed"] == 0, entry
+        assert len(bucket.find("huyen/xuat/xong")) == 2
+        settle(home, text.replace("s3://huyen/xuat", "s3://khong-co/xuat"))
+        assert pull(home)[0]["error"] == "not_there"
+    finally:
+        server.stop()
+
+
+def test_r20_limits_and_full_disk_are_said(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "to.csv", b"x" * (1 << 20) + b"x")
+    put(tmp_path, "nho.csv", b"x")
+    settle(home, local(tmp_path, "  max_mb: 1\n"))
+    (entry,) = pull(home)
+    assert [file["code"] for file in entry["failed"]] == ["too_big"] and names(home) == {"nho.csv": b"x"}
+    monkeypatch.setattr(steps, "RESERVE", 1 << 60)
+    put(tmp_path, "moi.csv", b"y")
+    (entry,) = pull(home)
+    assert entry["error"] == "disk_full" and entry["status"] == "failed"
+
+
+def test_r20_the_commune_of_an_inbox_reaches_the_load(home: Home, tmp_path: Path) -> None:
+    row = kit.dossier("H32.99.02-230103-0001")
+    del row["unit_code"]
+    kit.write_csv(tmp_path / "mot-cua.csv", [row])
+    os.utime(tmp_path / "mot-cua.csv", (OLD, OLD))
+    settle(home, local(tmp_path, "  unit: 22492\n  contract: one_stop\n"))
+    assert pull(home)[0]["status"] == "done"
+    looks = Looks()
+    settle(home, local(tmp_path, "  unit: '00000'\n"))
+    assert take_inbox(home, gate=kit.QuickGate()) == ([], [])  # type: ignore[arg-type]
+    settle(home, local(tmp_path, "  unit: 22492\n  contract: one_stop\n"))
+    (result,), _ = take_inbox(home, gate=kit.QuickGate())  # type: ignore[arg-type]
+    assert (result.status, result.rows_accepted) == ("loaded", 1), result
+    del looks
+
+
+def test_r20_settings_that_cannot_be_used_stop_before_anything(home: Home) -> None:
+    settle(home, "- name: xa\n  url: sftp://a:mat-khau@may/\n")
+    with pytest.raises(UserError, match=r"inboxes.yaml:3: không ghi mật khẩu") as caught:
+        pull(home)
+    assert caught.value.code == "bad_inboxes" and "mat-khau" not in str(caught.value)
+    settle(home, "- name: xa\n  url: file:///tmp\n")
+    with pytest.raises(UserError, match="đang có: xa"):
+        pull(home, only="khac")
