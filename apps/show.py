@@ -247,8 +247,17 @@ def night(document: dict[str, Any]) -> None:
     _foretold(out, document.get("forecast"))
     _promised(out, document.get("commitments"))
     findings(document.get("findings", []))
+    _told_of(out, document)
     for label, path in document.get("written", {}).items():
         out.print(f"{label}: {path}", soft_wrap=True)
+
+
+def _told_of(out: Console, document: dict[str, Any]) -> None:
+    """What a night says of last year, and of alerts."""
+    from apps.tables.night import alarms, last_year
+
+    last_year(out, document.get("last_year"))
+    alarms(out, document.get("alerts"))
 
 
 def _foretold(out: Console, document: dict[str, Any] | None) -> None:

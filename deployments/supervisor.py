@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final
@@ -33,6 +34,7 @@ _MISSES: Final = 3
 _SILENT_S: Final = 600.0
 #: Seconds after which `cchc up` says what runs, although something is not ready yet.
 _READY_S: Final = 180.0
+_STOPS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 #: In this order they are ended.
 _LAST: Final = ("runner", "watch", "web", "server")
 
@@ -55,8 +57,9 @@ class Supervisor:
 
     def run(self, ready: Callable[[dict[str, Any]], None]) -> None:
         """Start the parts, call `ready` with what runs, keep them running, end them when told to."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda got, _: self._heard.put(("stop", got)))
+        for number in _STOPS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # started with nohup, or behind a script
+                signal.signal(number, lambda got, _: self._heard.put(("stop", got)))
         self.log.info("up.started", pid=self._me[1])
         self._guarded()
         said, tick = False, 0.0
@@ -66,7 +69,8 @@ class Supervisor:
                 if not said and (self._all_well() or time.monotonic() - self._begun > _READY_S):
                     said = True
                     self.log.info("up.ready", seconds=round(time.monotonic() - self._begun, 1), parts=self.states())
-                    ready(self.states())
+                    with suppress(OSError):  # whoever read along has gone; the work goes on
+                        ready(self.states())
                     notify.tell("READY=1")
                 if time.monotonic() >= tick:
                     tick = time.monotonic() + _TICK_S
@@ -215,7 +219,7 @@ class Supervisor:
     def _stop(self) -> None:
         """End the parts in order, then whatever they left behind; the embedded database ends with its last user."""
         notify.tell("STOPPING=1")
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _STOPS:
             signal.signal(number, signal.SIG_IGN)
         for child in sorted(self._children.values(), key=lambda child: _LAST.index(child.part.name)):
             self.log.info("part.stopped", part=child.part.name, pid=child.pid, status=child.stop())

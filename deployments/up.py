@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import socket
 import sys
 import time
@@ -156,8 +157,16 @@ def _parts(root: Path, host: str, port: int, api: str | None, server: Part | Non
     web = [*python, "apps.web", "--host", host, "--port", str(port)]
     parts.append(Part("web", web, env, address=(_reached(host), port, "/live")))
     if api is not None:
-        parts.append(Part("runner", [*python, "deployments.serve"], env, after="server" if server is not None else None))
+        # Prefect's runner keeps its files in one folder of the machine's, which belongs to whoever was first.
+        own = {**env, "TMPDIR": str(_empty_folder(root / "run" / "tmp"))}
+        parts.append(Part("runner", [*python, "deployments.serve"], own, after="server" if server is not None else None))
     return parts
+
+
+def _empty_folder(path: Path) -> Path:
+    """Return a private folder without what an earlier run left in it."""
+    shutil.rmtree(path, ignore_errors=True)
+    return place.make_folder(path, 0o700)
 
 
 def _reached(host: str) -> str:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flows.steps.home import Home, clock_is_replaced, now, open_home
 from flows.steps.inbox import Face, Looks, fresh_files
 from flows.steps.logs import Log, bound
+from flows.steps.trouble import trouble
 
 if TYPE_CHECKING:
     from datetime import date
@@ -133,7 +134,8 @@ class Desk:
         """Note a failure; returns the seconds until the next try."""
         pause = BACKOFF_S[min(work.failures, len(BACKOFF_S) - 1)]
         work.failures += 1
-        work.trouble = _code(problem)
+        passing = trouble(problem, self.home.root)
+        work.trouble = passing[0] if passing else _code(problem)
         self.log.error("failed", problem, work=work.name, failures=work.failures, again_s=pause)
         return pause
 
@@ -173,7 +175,8 @@ class Desk:
         try:
             done = run_due(self.home, grace=timedelta(0) if _alone() else NIGHT_GRACE, advance=self._advance)
         except Exception as problem:
-            pause = NIGHT_BACKOFF_S[min(self._nights_failed, len(NIGHT_BACKOFF_S) - 1)]
+            waits = BACKOFF_S if trouble(problem, self.home.root) else NIGHT_BACKOFF_S
+            pause = waits[min(self._nights_failed, len(waits) - 1)]
             self._nights_failed += 1
             self._nights_at = time.monotonic() + pause
             self.log.error("failed", problem, work="nights", failures=self._nights_failed, again_s=pause)
@@ -210,12 +213,13 @@ class Desk:
 
     def _told(self, answer: dict[str, Any]) -> None:
         """Log what a reaction did, and wake who tells others."""
+        if answer["status"] == "busy":
+            return
         counts = {name: answer[name] for name in ("status", "loaded", "rejected", "seconds")}
         self.log.info("reaction", **counts, run=answer["run"] and answer["run"]["run"], units=len(answer["units"]))
         if answer["status"] == "done":
             self._published_at = time.monotonic()
-        if answer["status"] != "busy":
-            self.works["post"].wake.set()
+        self.works["post"].wake.set()
 
     def _warm(self) -> None:
         """Start the gate's worker: it needs seconds, while the file is still coming or being read."""
@@ -269,9 +273,9 @@ class Desk:
         from warehouse import events
 
         moment = now()
-        trouble = {work.name: work.trouble for work in self.works.values() if work.trouble}
+        troubles = {work.name: work.trouble for work in self.works.values() if work.trouble}
         with self.home.database.begin() as tx:
-            detail = {"trouble": trouble, "gate": self.gate is not None and self.gate.pid is not None}
+            detail = {"trouble": troubles, "gate": self.gate is not None and self.gate.pid is not None}
             events.beat(tx, COMPONENT, socket.gethostname(), os.getpid(), self.started, moment, detail)
             late = missed(tx, moment)
             if late != self._missed:
@@ -290,7 +294,7 @@ class Desk:
             removed, cut = prune(self.home), bound(self.home.root)
             self._tidied_at = clock
             self.log.info("tidied", removed=removed["total"], logs=cut)
-        quiet = FORECAST_AFTER_S if _alone() else FORECAST_GRACE_S
+        quiet = by_clock(FORECAST_AFTER_S if _alone() else FORECAST_GRACE_S)
         if self._published_at is not None and clock - self._published_at >= quiet:
             self._published_at = None  # one that fails costs minutes: it is tried again after the next score, and by the night
             answer = refresh(self.home)
@@ -299,7 +303,7 @@ class Desk:
             self.log.info("forecast", status=answer["status"], forecast=answer["forecast"], seconds=answer["seconds"])
             if answer["status"] == "done":
                 self._judge_again()
-        return LATER_S
+        return by_clock(LATER_S)
 
     def _judge_again(self) -> None:
         from flows.steps.publication import alarmed

@@ -17,9 +17,6 @@ from sources.remote_errors import RemoteError
 from sources.remote_names import clean
 from sources.remote_settings import Inbox
 
-#: Pieces of a file asked for at a time, so that a far server is not waited for piece by piece.
-AHEAD: Final = 64
-
 
 class Folder(Server):
     """A server that lists folders with size and time of what is in them."""
@@ -124,13 +121,6 @@ class Sftp(Folder):
             login["password"] = secrets["password"]
         return login
 
-    def _opened(self, file: Remote, start: int) -> Any:
-        opened = self.fs.ftp.open(file.key, "rb")
-        opened.seek(start)
-        if file.size:
-            opened.prefetch(file.size, AHEAD)
-        return opened
-
     def close(self) -> None:
         with suppress(Exception):
             self.fs.client.close()
@@ -185,8 +175,12 @@ def _sftp_class() -> Callable[[Inbox, dict[str, Any], Path], Any]:
             if not told and (path := _known_hosts(self._inbox, self._home)):
                 self.client.load_host_keys(str(path))
             self.client.set_missing_host_key_policy(Strangers(told))
-            self.client.connect(self.host, **self.ssh_kwargs)
-            self.ftp = self.client.open_sftp()
+            try:
+                self.client.connect(self.host, **self.ssh_kwargs)
+                self.ftp = self.client.open_sftp()
+            except BaseException:
+                self.client.close()
+                raise
             self.ftp.get_channel().settimeout(SILENCE_S)
 
         @staticmethod

@@ -11,12 +11,14 @@ from html.parser import HTMLParser
 from typing import Any, Final
 from urllib.parse import unquote, urljoin, urlsplit
 
-from sources.remote import CHUNK, CONNECT_S, SILENCE_S, Remote, Server, speaking
+from sources.remote import CONNECT_S, SILENCE_S, Remote, Server, speaking
 from sources.remote_errors import RemoteError
 from sources.remote_names import clean
 
 #: Questions asked of a server at a time.
 BESIDE: Final = 4
+#: Bytes taken at a time: what the library holds when a transfer is cut is lost.
+PIECE: Final = 1 << 16
 _LARGEST_PAGE: Final = 8 * 1024**2
 
 
@@ -49,15 +51,10 @@ class Web(Server):
             try:
                 more["ssl"] = ssl.create_default_context(cafile=str(self.home / str(authority)))
             except (OSError, ssl.SSLError):
-                raise RemoteError(
-                    "bad_ca", "Không đọc được chứng thư gốc ghi ở options.ca; hãy kiểm tra tệp (dạng PEM)."
-                ) from None
-        self.fs = HTTPFileSystem(
-            client_kwargs={"headers": headers, "timeout": timeout, "trust_env": True},
-            encoded=True,
-            skip_instance_cache=True,
-            **more,
-        )
+                text = "Không đọc được chứng thư gốc ghi ở options.ca; hãy kiểm tra tệp (dạng PEM)."
+                raise RemoteError("bad_ca", text) from None
+        session = {"headers": headers, "timeout": timeout, "trust_env": self.inbox.scheme == "https"}
+        self.fs = HTTPFileSystem(client_kwargs=session, encoded=True, skip_instance_cache=True, **more)
 
     def close(self) -> None:
         session, self.fs._session = self.fs._session, None
@@ -136,9 +133,7 @@ class Web(Server):
         size = answer.headers.get("Content-Length", "")
         modified = None
         with suppress(TypeError, ValueError):
-            modified = (
-                parsedate_to_datetime(answer.headers["Last-Modified"]).timestamp() if "Last-Modified" in answer.headers else None
-            )
+            modified = parsedate_to_datetime(answer.headers.get("Last-Modified")).timestamp()
         tag = answer.headers.get("ETag")
         if not size.isdigit() and modified is None and not tag:
             text = "Máy chủ không cho biết cỡ, ngày hay ETag của tệp nên không biết tệp có đổi hay không; hãy dùng cách lấy khác."
@@ -164,7 +159,7 @@ class Web(Server):
                 stream.r.raise_for_status()
                 self._secure(stream.r)
             begins = stream.r.headers.get("Content-Range", "").startswith(f"bytes {start}-")
-            yield (start if stream.r.status == 206 and begins else 0), iter(lambda: stream.read(CHUNK), b"")
+            yield (start if stream.r.status == 206 and begins else 0), iter(lambda: stream.read(PIECE), b"")
         finally:
             stream.close()
 

@@ -96,13 +96,9 @@ def open_count(tx: Transaction) -> int:
 
 def survey_days(tx: Transaction, units: Sequence[str], first_day: date, last_day: date) -> dict[str, set[date]]:
     """Return unit → the days of a span on which forms were answered, of the given units and of all others."""
-    text = f"""
-        select f.unit_code, f.answered_on from ({scope("survey_forms", None)}) as f
-        where f.answered_on between %(first)s and %(last)s
-        group by f.unit_code, f.answered_on
-    """
+    text = sql_text("marts/survey_days.sql").replace("{scope}", scope("survey_forms", None))
     found: dict[str, set[date]] = {unit: set() for unit in units}
-    for row in tx.rows(text, {"first": first_day, "last": last_day, "known_at": None}):
+    for row in tx.rows(text, {"first_day": first_day, "last_day": last_day, "known_at": None}):
         found.setdefault(row["unit_code"], set()).add(row["answered_on"])
     return found
 

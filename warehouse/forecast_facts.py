@@ -33,8 +33,13 @@ class Seen:
 
 
 def open_dossiers(tx: Transaction, seen: Seen, units: Sequence[str]) -> Any:
-    """Return the dossiers of some units open at the instant, as a DataFrame: unit_code and the columns of `Inputs.open`."""
+    """Return the dossiers of some units open at the instant, as a DataFrame: unit_code and the columns of `Inputs.open`.
+
+    When nothing that is known happened after the instant, the index of open dossiers finds them, however many there are in all.
+    """
     days = {"day": seen.day}
+    if seen.known_at is None and marts.nothing_after(tx, seen.as_of):
+        return _judged(tx, seen, units, "open_dossiers", "d.finished_at is null", days, marts.open_versions())
     return _judged(tx, seen, units, "open_dossiers", "d.finished_at is null or d.finished_at > %(as_of)s", days)
 
 
@@ -44,9 +49,11 @@ def endings(tx: Transaction, seen: Seen, units: Sequence[str], first_at: datetim
     return _judged(tx, seen, units, "endings", "d.finished_at >= %(first_at)s", more)
 
 
-def _judged(tx: Transaction, seen: Seen, units: Sequence[str], mart: str, condition: str, more: dict[str, Any]) -> Any:
-    """Return a mart over the judged dossiers of some units. condition: on merged rows."""
-    scope = marts.versions(seen.known_at) + " and unit_code = any(%(units)s)"  # the unit is part of a dossier's key
+def _judged(
+    tx: Transaction, seen: Seen, units: Sequence[str], mart: str, condition: str, more: dict[str, Any], scope: str | None = None
+) -> Any:
+    """Return a mart over the judged dossiers of some units. condition: on merged rows. scope: versions, when not all known."""
+    scope = (scope or marts.versions(seen.known_at)) + " and unit_code = any(%(units)s)"  # the unit is part of a dossier's key
     text = sql_text(f"marts/{mart}.sql").replace("{name_of_officer}", marts.OFFICER_NAME)
     for name, expression in (
         ("{due}", _DUE.get(seen.definition, "j.due_at")), ("{is_late}", f"j.is_{seen.definition}_late"),

@@ -303,7 +303,7 @@ def join_equal(tx: Transaction, table: str, source: str, added_by: int) -> int:
         f"""
         with spans as (
             select
-                f.tableoid as part, f.ctid as place, f.key_hash, f.known_from, f.known_to,
+                f.ctid as place, f.key_hash, f.known_from, f.known_to,
                 coalesce(lag(f.added_by) over w = %(added_by)s and lag(f.row_hash) over w = f.row_hash
                     and lag(f.known_to) over w = f.known_from, false) as goes_on
             from {facts} as f

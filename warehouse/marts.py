@@ -55,6 +55,17 @@ def versions(known_at: datetime | None) -> str:
     return _CURRENT if known_at is None else _KNOWN
 
 
+def open_versions() -> str:
+    """Return the query of the versions in force of every dossier that some source still tells of as open."""
+    return _OPEN.rstrip()
+
+
+def nothing_after(tx: Transaction, as_of: datetime) -> bool:
+    """Return whether no load tells of anything that happened to a dossier after an instant."""
+    last = "select coalesce(max(events_to), '-infinity') <= %(as_of)s from loads where target_table = 'dossiers'"
+    return bool(tx.scalar(last, {"as_of": as_of}))
+
+
 def judged(scope: str, condition: str = "true", known: bool | None = None) -> str:
     """Return the beginning of a statement over the judged dossiers of a scope of versions (all texts are ours).
 

@@ -1,4 +1,4 @@
-"""The forecast in a night's answer, and stored forecasts made again (`cchc forecast-verify`)."""
+"""The forecast, last year and the alerts in a night's answer, and stored forecasts made again (`cchc forecast-verify`)."""
 
 from __future__ import annotations
 
@@ -40,6 +40,24 @@ def foretold(out: Console, document: dict[str, Any]) -> None:
 
 def _order(row: dict[str, Any]) -> tuple[bool, float, str]:
     return row["expected_rank"] is None, row["expected_rank"] or 0.0, row["name"]
+
+
+def last_year(out: Console, document: dict[str, Any] | None) -> None:
+    """That the year before was published as well; nothing when it was not."""
+    if document:
+        year, run = document["year"], document["run"]
+        out.print(f"Điểm năm {year} cũng đã thay đổi: công bố lần số {run}, xem «cchc score show {run}».")
+
+
+def alarms(out: Console, document: dict[str, Any] | None) -> None:
+    """How many alerts opened, ended and are open; nothing when there are none and there were none."""
+    if document is None:
+        return
+    if document["error"]:
+        out.print(f"[yellow]Lưu ý[/] {safe(document['error'])}")
+    elif document["opened"] or document["resolved"] or document["open"]:
+        new, ended = fmt.count(len(document["opened"])), fmt.count(len(document["resolved"]))
+        out.print(f"Cảnh báo: {new} mới, {ended} đã hết, {fmt.count(document['open'])} đang mở; xem «cchc alerts».")
 
 
 def verified(document: dict[str, Any]) -> None:

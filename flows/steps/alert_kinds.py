@@ -97,7 +97,7 @@ def _commitment(sights: Sights, rule: AlertRule) -> Seen:
                     owner=row["owner"], label=row["label"], clause=row["source"], provenance=row["provenance"],
                 )  # fmt: skip
 
-    return sights.seen(rule, each(), complete=bool(sights.commitments))
+    return sights.seen(rule, each(), complete=sights.only is None and bool(sights.commitments))
 
 
 def _survey_days(sights: Sights, rule: AlertRule) -> Seen:
@@ -131,10 +131,11 @@ def _review_months(sights: Sights, rule: AlertRule) -> Seen:
     def each() -> Iterator[Observation]:
         for unit in sights.communes:
             since = max(unit.valid_from, date(sights.year - 1, 12, 1))  # last December is over for some days in January only
-            ever = any(unit.unit_id in reviewed[year] for year in years)
+            told_of = [year for year in years if unit.unit_id in reviewed[year]]
             for month in _months(since, sights.day - timedelta(days=rule.grace_days)):
                 missing = month.month not in reviewed[month.year].get(unit.unit_id, set())
-                told = UNKNOWN if not ever else BREACHED if missing else CLEAR
+                known = any(year <= month.year for year in told_of)
+                told = UNKNOWN if not known else BREACHED if missing else CLEAR
                 yield sights.saw(rule, unit.unit_id, f"{month:%Y-%m}", value=float(missing), seen=told)
 
     return sights.seen(rule, each())

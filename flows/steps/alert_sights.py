@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sources.units import Unit
     from warehouse.database import Transaction
 
-#: Rules whose figures only a look at all facts gives: not asked after each file, unless one of theirs is open.
+#: Rules whose figures only a look at all facts gives: asked when all communes are, not after each file.
 _WHOLE: Final = frozenset({"source_late"})
 
 
@@ -98,11 +98,14 @@ class Sights:
 
     @cached_property
     def commitments(self) -> dict[str, list[dict[str, Any]]]:
-        """Unit → where it stands on the notices that bind it; nothing where a notice cannot be used (the night says so)."""
-        from flows.steps.commitments import states
+        """Unit → where it stands on the notices that bind it; nothing where a notice cannot be used (the night says so).
+
+        After a file, without what compares with the year before: that whole year would have to be scored again.
+        """
+        from flows.steps.commitments import states_of
 
         try:
-            return {unit.unit_id: states(self.home, self.tx, self.asked, unit, scored=self.scored) for unit in self.communes}
+            return states_of(self.home, self.tx, self.asked, self.communes, scored=self.scored, last_year=self.only is None)
         except UserError:
             return {}
 

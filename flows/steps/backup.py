@@ -64,6 +64,7 @@ def backup(home: Home, target: Path, keep: int | None = None) -> dict[str, Any]:
             shutil.rmtree(work, ignore_errors=True)
         removed = _rotate(place.parent, keep) if keep is not None else []
     size = place.stat().st_size
+    _note(home, moment, time.monotonic() - begun, size)
     return {
         "file": str(place), "bytes": size, "made_at": manifest["made_at"], "migration": manifest["migration"],
         "tables": len(manifest["tables"]), "rows": sum(table["rows"] for table in manifest["tables"].values()),
@@ -71,6 +72,14 @@ def backup(home: Home, target: Path, keep: int | None = None) -> dict[str, Any]:
         "removed": [str(path) for path in removed], "seconds": round(time.monotonic() - begun, 1),
         "message": f"Đã sao lưu vào {place}. {SECRECY}",
     }  # fmt: skip
+
+
+def _note(home: Home, moment: datetime, seconds: float, size: int) -> None:
+    """Write down that there is a backup: who watches over the installation asks how old the last one is."""
+    from warehouse import events
+
+    with home.database.begin() as tx:
+        events.log_work(tx, "backup", "", moment, seconds, "done", {"bytes": size})
 
 
 @contextmanager

@@ -30,9 +30,20 @@ def states(
     Grain: notice × commitment; [] when none binds it. scored: the same question already scored by the default set, if at hand.
     Keys: see `_row`, docs/commitments.md. Raises: UserError.
     """
-    binding = [n for n in notices_of(home, asked.year, notice) if binds(home, n, unit)]
-    desk = _Desk(home, tx, asked, [scored] if scored else [])
-    return [row for found in binding for row in desk.rows(found, unit)]
+    return states_of(home, tx, asked, [unit], scored=scored, notice=notice)[unit.unit_id]
+
+
+def states_of(
+    home: Home, tx: Transaction, asked: Question, units: Sequence[Unit], *, scored: Scored | None = None,
+    notice: str | None = None, last_year: bool = True,
+) -> dict[str, list[dict[str, Any]]]:  # fmt: skip
+    """Return unit → `states`, each year and set scored once for all of them.
+
+    last_year: without it, the commitments that compare with the year before are left out, and that year is not scored.
+    """
+    found = notices_of(home, asked.year, notice)
+    desk = _Desk(home, tx, asked, [scored] if scored else [], last_year)
+    return {unit.unit_id: [row for each in found if binds(home, each, unit) for row in desk.rows(each, unit)] for unit in units}
 
 
 def commitments_json(
@@ -109,6 +120,7 @@ class _Desk:
     tx: Transaction
     asked: Question
     known: list[Scored] = field(default_factory=list)
+    with_last_year: bool = True
     frames: dict[tuple[str, Question], pd.DataFrame] = field(default_factory=dict)
     registers: dict[tuple[str, Question], pd.DataFrame] = field(default_factory=dict)
 
@@ -116,9 +128,10 @@ class _Desk:
         """Return the commitments of one notice for one commune."""
         from scoring.thresholds import notice_states
 
-        last = self.last_year(notice, unit) if notice.needs_last_year else None
+        wanted = [item for item in notice.commitments if self.with_last_year or not item.needs_last_year]
+        last = self.last_year(notice, unit) if any(item.needs_last_year for item in wanted) else None
         found: dict[str, Standing] = {}
-        for asked, items in _by_day(self.asked, notice.commitments):
+        for asked, items in _by_day(self.asked, wanted):
             scored = self.scored(notice.criteria, asked)
             try:
                 standings = notice_states(
@@ -129,7 +142,7 @@ class _Desk:
                 text = f"Thông báo {notice.name}: bộ {notice.criteria} không có {error} vào {asked.last_day:%d/%m/%Y}."
                 raise UserError("bad_notice", f"{text} Sửa tệp thông báo hoặc bộ tiêu chí.") from error
             found |= {standing.item.code: standing for standing in standings}
-        return [_row(notice, found[item.code]) for item in notice.commitments]
+        return [_row(notice, found[item.code]) for item in wanted]
 
     def scored(self, set_name: str, asked: Question) -> Scored:
         """Return the question scored by a set."""

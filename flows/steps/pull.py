@@ -302,11 +302,10 @@ class _Pull:
         from sources.remote import fetch
 
         for _ in range(CUTS):
-            had = part.stat().st_size if part.exists() else 0
             try:
                 return fetch(self.server, file, part, self.inbox.max_bytes)
             except RemoteError as problem:
-                if problem.code != "cut" or not part.exists() or part.stat().st_size <= had:
+                if problem.code != "cut":
                     raise
             self.server.renew()
         return fetch(self.server, file, part, self.inbox.max_bytes)

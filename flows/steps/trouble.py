@@ -25,6 +25,7 @@ def is_full(error: BaseException) -> bool:
 def trouble(error: BaseException, root: Path) -> tuple[str, str] | None:
     """Return (code, Vietnamese sentence: what, where, what to do) of a trouble that passes; None when it is another error."""
     from warehouse import outage
+    from warehouse.errors import DatabaseError
 
     if is_full(error):
         where = getattr(error, "filename", None)
@@ -32,6 +33,8 @@ def trouble(error: BaseException, root: Path) -> tuple[str, str] | None:
         text = f"Hết chỗ trên đĩa ở {place}; không có gì được ghi dở dang, các tệp vẫn nằm nguyên ở chỗ cũ."
         return FULL, f"{text} Hãy dọn bớt đĩa rồi chạy lại."
     if outage.is_away(error):
+        if isinstance(error, DatabaseError):
+            return error.code, str(error)
         return (
             AWAY,
             "Mất kết nối với cơ sở dữ liệu; không có gì được ghi dở dang, số liệu đã nạp vẫn nguyên. Hãy chạy lại sau ít phút.",

@@ -55,6 +55,31 @@ def test_a_commune_without_a_rank_or_a_grade_gets_dashes(out: Any) -> None:
     assert line.split()[0] == "–" == line.split()[-1]
 
 
+def alerts(opened: int = 0, resolved: int = 0, still: int | None = 0, error: str | None = None) -> dict[str, Any]:
+    row = {"alert": 1, "rule": "overdue_rate", "unit": "22492", "name": "Xã Đại Lãnh", "severity": "warn"}
+    return {"opened": [row] * opened, "resolved": [row] * resolved, "open": still, "error": error, "sent": 0}
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (alerts(2, 1, 1250), "Cảnh báo: 2 mới, 1 đã hết, 1.250 đang mở; xem «cchc alerts»."),
+        (alerts(0, 1), "Cảnh báo: 0 mới, 1 đã hết, 0 đang mở; xem «cchc alerts»."),
+        (alerts(still=None, error="Chưa xét được cảnh báo: lỗi [x]."), "Lưu ý Chưa xét được cảnh báo: lỗi [x]."),
+        (alerts(), ""),
+        (None, ""),
+    ],
+)
+def test_what_a_night_says_of_alerts(told: dict[str, Any] | None, words: str, out: Any) -> None:
+    show.night({"message": "Xong.", "files": [], "alerts": told})
+    assert out().split() == ["Xong.", *words.split()]
+
+
+def test_a_night_says_that_last_year_changed(out: Any) -> None:
+    show.night({"message": "Xong.", "files": [], "last_year": {"year": 2022, "run": 17, "recipe": "a", "result": "b"}})
+    assert "Điểm năm 2022 cũng đã thay đổi: công bố lần số 17, xem «cchc score show 17»." in " ".join(out().split())
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [("identical", "trùng khớp từng chữ số"), ("different", "KHÁC với dự báo đã lưu"), ("lost", "không làm lại được")],

@@ -13,11 +13,21 @@ import pytest
 from tests.benchmarks import kit
 from tests.benchmarks.conftest import COMMUNES, DOSSIERS
 from tests.flows import dask_kit, prefect_kit
-from tests.flows.kit import checksum
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600), pytest.mark.filterwarnings("ignore")]
 DISTRICTS = 10
 FULL = 1_000_000
+#: What the facts say and from which file, without what differs between two homes: numbering, moments, tokens of applicants.
+FACTS = """
+    select md5(string_agg(t.line, '' order by t.line)) || ' ' || count(*)
+    from (
+        select md5(
+            (to_jsonb(f) - '{load_id,added_by,closed_by,known_from,known_to,row_hash,applicant_token}'::text[])::text || l.sha256
+        ) as line
+        from dossiers_facts as f inner join loads as l on l.load_id = f.load_id
+        where f.known_to = 'infinity'
+    ) as t
+"""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +49,7 @@ def districts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def load(districts: Path, folder: Path, workers: int) -> tuple[float, dict[str, str], float]:
+def load(districts: Path, folder: Path, workers: int) -> tuple[float, str, float]:
     """Load the files into a fresh home with so many workers; returns (seconds, digest of the facts, MiB of the workers)."""
     from warehouse import cluster
 
@@ -64,7 +74,7 @@ def load(districts: Path, folder: Path, workers: int) -> tuple[float, dict[str, 
                 seconds = loaded(districts, workers, folder)
                 memory = sum(_pss(process.pid) for process in running.workers)
         with home.database.begin() as tx:
-            return seconds, checksum(tx, ("dossiers",)), memory
+            return seconds, str(tx.scalar(FACTS)), memory
     finally:
         home.database.close()
         cluster.destroy(root)

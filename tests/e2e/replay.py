@@ -1,174 +1,316 @@
-"""A replayed month: exports of an invented district dropped day by day into a running `cchc up`, with and without accidents.
+"""A replayed month: exports of an invented district dropped day by day, once into a running `cchc up` that has accidents, once by hand.
 
-`python -m tests.e2e.replay --days 31` replays a whole month and prints what came of it; the suite replays a few days.
+`python -m tests.e2e.replay --days 31` replays a whole month, with Prefect, and prints what came of it; the suite replays a few days.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import random
 import shutil
 import signal
-import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from email.message import EmailMessage
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from tests.e2e.kit import PROGRAM
+from tests.e2e import up_kit
 
 FIRST = date(2023, 3, 1)
-NIGHT, DIGEST, EVENING = "01:00:00", "07:05:00", "18:30:00"
-PATIENCE_S = 240.0
-
-
-def days_of(count: int) -> list[date]:
-    return [FIRST + timedelta(number) for number in range(count)]
+NIGHT, MORNING, EVENING = "01:00:00", "07:05:00", "18:30:00"
+PATIENCE_S = 120.0
+#: (day, when) → what happens then. Days are counted from 0 and taken modulo PERIOD.
+ACCIDENTS = {(1, "night"): "kill_desk", (1, "evening"): "stop_database", (2, "evening"): "kill_up", (2, "night"): "kill_desk"}
+PERIOD = 5
 
 
 def exports(folder: Path, days: list[date]) -> dict[date, Path]:
-    """Write what the systems would export on the evening of each day: about every third day everything, else the dossiers."""
+    """Write what the systems export on the evening of each day: every third day everything, else the one-stop's dossiers."""
     from synthetic.nights import replay_exports
+    from synthetic.profiles import Settings
     from synthetic.world import generate_district
 
-    world = generate_district([FIRST.year], 7)
+    world = generate_district([FIRST.year], 7, settings=Settings(scale=0.2))
     found = {}
     for number, day in enumerate(days):
         target = folder / day.isoformat()
         replay_exports(world, target, day)
-        if number % 3:
-            for path in target.iterdir():
-                if "HoSoMotCua" not in path.name:
-                    path.unlink()
+        for path in target.iterdir() if number % 3 else ():
+            if "HoSoMotCua" not in path.name:
+                path.unlink()
         found[day] = target
     return found
 
 
-class Mailbox:
-    """A mail server on loopback that keeps what it was sent and can refuse for a while."""
-
-    def __init__(self) -> None:
-        from aiosmtpd.controller import Controller
-
-        self.mails: list[EmailMessage] = []
-        self.away = False
-        self.controller = Controller(self, hostname="127.0.0.1", port=0)
-
-    def __enter__(self) -> Mailbox:
-        self.controller.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.controller.stop()
-
-    @property
-    def port(self) -> int:
-        return int(self.controller.server.sockets[0].getsockname()[1])
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        from email import message_from_bytes, policy
-
-        if self.away:
-            return "451 try again"
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
-        return "250 ok"
-
-    def told(self) -> list[tuple[str, str]]:
-        """Return (recipient, subject) of every mail, sorted."""
-        return sorted((str(mail["to"]), str(mail["subject"])) for mail in self.mails)
-
-
-@dataclass
 class Replay:
-    """One home living through the days. `accidents`: (day number, stage) → what happens then."""
+    """One home that lives through the days, and the mails it sends."""
 
-    home: Path
-    mailbox: Mailbox
-    clock: Path = field(init=False)
-    up: subprocess.Popen[str] | None = None
+    def __init__(self, home: Path, mail_port: int) -> None:
+        self.home, self.clock = home, home.with_name(f"{home.name}.clock")
+        home.mkdir(parents=True, mode=0o700)
+        address = f"mailto://127.0.0.1:{mail_port}?from=cchc@huyen.example&to={home.name}@xa.example"
+        settings = f'recipients:\n  - name: Văn phòng\n    url: "{address}"\n'
+        (home / "alerts.yaml").write_text(settings, encoding="utf-8")
+        (home / "alerts.yaml").chmod(0o600)
+        self.at(FIRST - timedelta(1), "20:00:00")
 
-    def __post_init__(self) -> None:
-        self.clock = self.home.parent / f"{self.home.name}.clock"
-        self.home.mkdir(parents=True)
-        settings = f"""recipients:
-  - name: van_phong
-    url: mailto://127.0.0.1:{self.mailbox.port}/?from=cchc@example.org&to=van-phong@example.org&mode=insecure&verify=no
-quiet_hours: {{from: "21:00", to: "06:00"}}
-digest: "07:00"
-"""
-        (self.home / "alerts.yaml").write_text(settings, encoding="utf-8")
-        (self.home / "alerts.yaml").chmod(0o600)
-
-    def set_clock(self, day: date, at: str) -> None:
+    def at(self, day: date, time_of_day: str) -> None:
+        """Set the clock."""
         part = self.clock.with_suffix(".part")
-        part.write_text(f"{day.isoformat()}T{at}+07:00", encoding="utf-8")
+        part.write_text(f"{day.isoformat()}T{time_of_day}+07:00", encoding="utf-8")
         part.replace(self.clock)
+        self.now = f"{day.isoformat()} {time_of_day}+07"
 
-    @property
-    def env(self) -> dict[str, str]:
-        keep = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "USER", "LANG") if name in os.environ}
-        return {**keep, "CCHC_HOME": str(self.home), "CCHC_CLOCK": f"@{self.clock}"}
+    def drop(self, source: Path) -> None:
+        """Let a day's exports arrive in the inbox, all in one instant."""
+        hidden = self.home / "inbox" / f".{source.name}"
+        shutil.copytree(source, hidden)
+        hidden.rename(hidden.with_name(source.name))
 
-    def start(self, *words: str) -> None:
-        log = (self.home.parent / f"{self.home.name}.up.log").open("a")
-        self.up = subprocess.Popen([str(PROGRAM), "up", "--port", "0", "--prefect-port", "0", *words], env=self.env, stdout=log, stderr=log, text=True)
-
-    def stop(self) -> None:
-        if self.up and self.up.poll() is None:
-            self.up.send_signal(signal.SIGTERM)
-            self.up.wait(120)
-
-    def run(self, *words: str) -> dict[str, Any]:
-        """Run a command of the program to its end."""
-        done = subprocess.run([str(PROGRAM), *words, "--json"], env=self.env, capture_output=True, text=True, timeout=600)
-        assert done.returncode in (0, 3), (words, done.stderr[-2000:])
-        return json.loads(done.stdout)
-
-    def query(self, statement: str) -> list[tuple[Any, ...]]:
+    def query(self, statement: str, **params: Any) -> list[tuple[Any, ...]]:
         from warehouse import engine
 
         connection = engine.raw_connection(self.home, role="owner", autocommit=True)
         try:
             cursor = connection.cursor()
-            cursor.execute(statement)
-            return list(cursor.fetchall()) if cursor.description else []
+            cursor.execute(statement, params)
+            return list(cursor.fetchall())
         finally:
             connection.close()
 
-    def until(self, what: str, statement: str) -> None:
-        """Wait until a query gives true, however often the database goes away meanwhile."""
+    def settled(self, source: Path | None) -> list[str]:
+        """Return what is still to be done at this time of the clock."""
+        files = len(list(source.iterdir())) if source else 0
+        told = {
+            "files": f"select count(distinct a.location) >= {files} and bool_and(coalesce(f.state <> 'received', true)) "
+            "from arrivals as a join files as f using (sha256) where a.location like %(place)s",
+            "score": "select coalesce((select max(l.load_id) from loads as l where l.rows_inserted + l.rows_closed > 0), 0) <= "
+            "coalesce((select max((regexp_match(recipe ->> 'loads', '(\\d+)$'))[1]::int) from score_runs), 0)",
+            "forecast": "select not exists (select from loads) or (select recipe ->> 'inputs' from score_runs order by run_id desc limit 1) is not distinct from "
+            "(select recipe ->> 'inputs' from forecasts order by forecast_id desc limit 1)",
+            "alerts": "select coalesce((select max(evaluated_at) from alert_marks) >= %(now)s::timestamptz, false)",
+            "messages": "select not exists (select from alert_messages where state in ('waiting', 'sending') "
+            "and next_try_at <= %(now)s::timestamptz)",
+        }  # fmt: skip
+        if source is None:
+            told.pop("files")
+        given = {"now": self.now, "place": f"%/inbox/{source.name}/%" if source else ""}
+        return [name for name, statement in told.items() if not self.query(statement, **given)[0][0]]
+
+
+class ByHand(Replay):
+    """The same days with the plain steps, nothing running in between and no accident."""
+
+    def day(self, day: date, source: Path) -> None:
+        from flows.steps.forecast_refresh import refresh
+        from flows.steps.home import Home, now
+        from flows.steps.nights import run_due
+        from flows.steps.outgoing import deliver
+        from flows.steps.publication import alarmed
+        from flows.steps.react import react
+
+        home = Home(self.home)
+        with _clock(self.clock):
+            home.prepare()
+            self.at(day, NIGHT)
+            run_due(home)
+            deliver(home)
+            self.at(day, MORNING)
+            deliver(home)
+            self.at(day, EVENING)
+            self.drop(source)
+            time.sleep(1.2)  # files that came this very second are given a moment anyway
+            react(home)
+            refresh(home)
+            with home.database.begin() as tx:
+                alarmed(home, tx, now())
+            deliver(home)
+        home.database.engine.dispose()
+
+
+class Running(Replay):
+    """A `cchc up` that is left running, and what befalls it."""
+
+    def __init__(self, home: Path, mail_port: int, *options: str) -> None:
+        super().__init__(home, mail_port)
+        self.options = options
+        self.happened: Counter[str] = Counter()
+        self.begin()
+
+    def begin(self) -> None:
+        self.up = up_kit.ready(self.home, *self.options, env={"CCHC_CLOCK": f"@{self.clock}"})
+
+    def day(self, number: int, day: date, source: Path) -> None:
+        """Live through a day; whatever happens in it, the next one begins when all of this one is done."""
+        self.at(day, NIGHT)
+        self.accident(number, "night", "select exists (select from leases where name = 'nightly' and released_at is null)")
+        self.wait(
+            "night", None, "select exists (select from nightly_runs where as_of = %(now)s and outcome in ('done', 'nothing_new'))"
+        )
+        self.at(day, MORNING)
+        self.wait("morning", None, "select true", only={"messages"})
+        self.at(day, EVENING)
+        self.drop(source)
+        self.accident(number, "evening", f"select exists (select from arrivals where location like '%%/inbox/{source.name}/%%')")
+        self.wait("evening", source, "select true")
+
+    def accident(self, number: int, when: str, sign: str) -> None:
+        """Wait for a sign that the work has begun, then let something happen to it."""
+        what = ACCIDENTS.get((number % PERIOD, when))
+        if what is None:
+            return
+        self._until(sign, f"{when} begun")
+        self.happened[what] += 1
+        getattr(self, what)()
+
+    def kill_desk(self) -> None:
+        pid = self.up.pid("desk")
+        assert pid
+        os.kill(pid, signal.SIGKILL)
+
+    def kill_up(self) -> None:
+        self.up.process.kill()
+        self.up.process.wait(60)
+        self.begin()
+
+    def stop_database(self) -> None:
+        number = int((self.home / "pgdata" / "postmaster.pid").read_text(encoding="utf-8").split()[0])
+        os.kill(number, signal.SIGQUIT)
+
+    def wait(self, what: str, source: Path | None, also: str, only: set[str] | None = None) -> None:
+        self._until(also, what)
+        end, left = time.monotonic() + PATIENCE_S, ["all"]
+        while left:
+            assert time.monotonic() < end, f"{self.now} {what}: never done: {left}"
+            time.sleep(0.3)
+            left = self._asked(lambda: [name for name in self.settled(source) if only is None or name in only]) or []
+
+    def _until(self, statement: str, what: str) -> None:
+        end = time.monotonic() + PATIENCE_S
+        while not (self._asked(lambda: self.query(statement, now=self.now)) or [(False,)])[0][0]:
+            assert time.monotonic() < end, f"{self.now}: never: {what}"
+            time.sleep(0.05)
+
+    def _asked(self, ask: Any) -> Any:
+        """Return an answer of the database, ["away"] while it is away."""
         import psycopg2
 
         from warehouse.errors import DatabaseError
 
-        end = time.monotonic() + PATIENCE_S
-        while time.monotonic() < end:
-            try:
-                if all(row[0] for row in self.query(statement)):
-                    return
-            except (psycopg2.Error, DatabaseError):
-                pass
-            time.sleep(0.3)
-        raise AssertionError(f"{self.home.name}: waited in vain for {what}")
+        try:
+            return ask()
+        except (psycopg2.Error, DatabaseError):
+            return None if "query" in repr(ask) else ["away"]
 
-    def drop(self, source: Path) -> list[str]:
-        """Let a day's exports arrive in the inbox; returns their digests."""
-        from hashlib import sha256
+    def stop(self) -> None:
+        if self.up.process.poll() is None:
+            self.up.stop()
 
-        inbox = self.home / "inbox"
-        inbox.mkdir(mode=0o700, exist_ok=True)
-        digests = []
-        for path in sorted(source.iterdir()):
-            shutil.copyfile(path, inbox / f".{path.name}.part")
-            os.replace(inbox / f".{path.name}.part", inbox / path.name)
-            digests.append(sha256(path.read_bytes()).hexdigest())
-        return digests
+
+@contextmanager
+def _clock(path: Path) -> Iterator[None]:
+    before = os.environ.get("CCHC_CLOCK")
+    os.environ["CCHC_CLOCK"] = f"@{path}"
+    try:
+        yield
+    finally:
+        os.environ.pop("CCHC_CLOCK") if before is None else os.environ.update(CCHC_CLOCK=before)
+
+
+def told(home: Path) -> dict[str, Any]:
+    """Return everything that must come out the same: facts, the last score of each moment, alerts, messages."""
+    from flows.steps.home import Home
+    from tests.flows import kit
+
+    opened = Home(home)
+    with opened.database.begin() as tx:
+        found: dict[str, Any] = {"facts": kit.checksum(tx), "broken": kit.broken_rules(tx)}
+        found["scores"] = {
+            str(row["as_of"]): row["result_digest"]
+            for row in tx.rows("select recipe -> 'question' ->> 'as_of' as as_of, result_digest from score_runs order by run_id")
+        }
+        found["alerts"] = [
+            tuple(row.values())
+            for row in tx.rows(
+                "select rule, unit_id, subject, state, opened_at, resolved_at, value from alerts "
+                "where opened_at is not null order by opened_at, rule, unit_id, subject"
+            )
+        ]
+        found["nights"] = [
+            row["as_of"] for row in tx.rows("select distinct as_of from nightly_runs where outcome <> 'failed' order by 1")
+        ]
+        found["messages"] = Counter(row["state"] for row in tx.rows("select state from alert_messages"))
+    opened.database.engine.dispose()
+    return found
+
+
+def mails_of(post: Any, name: str) -> list[str]:
+    """Return the subjects of the mails that a home sent, sorted."""
+    return sorted(str(mail["subject"]) for mail in post.mails if str(mail["to"]).startswith(name))
+
+
+def replay(folder: Path, days: int, *options: str, say: Any = lambda *_: None) -> dict[str, Any]:
+    """Replay some days both ways; returns {"hand", "up": what each came to, "happened": accidents, "mails": …}."""
+    from tests.flows.post_kit import Post, mail_server
+    from warehouse import cluster
+
+    listed = [FIRST + timedelta(number) for number in range(days)]
+    sources = exports(folder / "exports", listed)
+    homes = [folder / "tay", folder / "may"]
+    running = None
+    with mail_server(Post()) as post:
+        try:
+            hand = ByHand(homes[0], post.port)
+            for day in listed:
+                hand.day(day, sources[day])
+            say("by hand: done")
+            running = Running(homes[1], post.port, *options)
+            for number, day in enumerate(listed):
+                running.day(number, day, sources[day])
+                say(day, dict(running.happened))
+            running.stop()
+            return {
+                "hand": told(homes[0]), "up": told(homes[1]), "happened": running.happened,
+                "mails": [mails_of(post, home.name) for home in homes], "ids": [str(mail["message-id"]) for mail in post.mails],
+            }  # fmt: skip
+        finally:
+            if running is not None:
+                running.stop()
+            for home in homes:
+                cluster.destroy(home)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.e2e.replay", description=__doc__)
+    parser.add_argument("--days", type=int, default=31)
+    parser.add_argument("options", nargs="*", help="of cchc up, such as --no-prefect (after --)")
+    given = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="cchc-replay-"))
+    folder.chmod(0o711)
+    begun = time.monotonic()
+    try:
+        came = replay(folder, given.days, *given.options, say=print)
+        for name in ("facts", "broken", "scores", "alerts", "nights", "messages"):
+            print(
+                name,
+                "equal" if came["hand"][name] == came["up"][name] else f"DIFFERENT\n{came['hand'][name]}\n{came['up'][name]}",
+            )
+        print(
+            "mails",
+            "equal" if came["mails"][0] == came["mails"][1] else f"DIFFERENT\n{came['mails'][0]}\n{came['mails'][1]}",
+            len(came["mails"][0]),
+        )
+        print("each mail once", len(came["ids"]) == len(set(came["ids"])), dict(came["happened"]))
+        print(f"{time.monotonic() - begun:.0f} s, {psutil.Process().memory_info().rss >> 20} MiB here")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -53,7 +53,15 @@ def test_health_and_page_say_that_all_is_well(up: Up) -> None:
         return status == 200 and json.loads(body)
 
     document = until(well, "health")
-    assert {check["name"] for check in document["checks"]} == {"database", "disk", "watch", "parts", "night", "messages", "events"}
+    assert {check["name"] for check in document["checks"]} == {
+        "database",
+        "disk",
+        "watch",
+        "parts",
+        "night",
+        "messages",
+        "events",
+    }
     assert {check["name"]: check["code"] for check in document["checks"] if check["state"] == "fail"} == {}
     status, headers, page = get(up.page)
     assert status == 200 and '<html lang="vi">' in page

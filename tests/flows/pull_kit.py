@@ -48,7 +48,12 @@ def sftp_server(folder: Path, *, accepted_key: asyncssh.SSHKey | None = None) ->
     """Run an SFTP server that takes USER with PASSWORD, or with a key; yields what is known of it."""
     place = SftpPlace(folder)
 
+    connections: list[asyncssh.SSHServerConnection] = []
+
     class Login(asyncssh.SSHServer):
+        def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+            connections.append(conn)
+
         def password_auth_supported(self) -> bool:
             return accepted_key is None
 
@@ -99,8 +104,10 @@ def sftp_server(folder: Path, *, accepted_key: asyncssh.SSHKey | None = None) ->
 
     async def stop() -> None:
         server.close()
+        for connection in connections:
+            connection.abort()
         await server.wait_closed()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
 
     try:
         yield place

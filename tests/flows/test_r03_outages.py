@@ -144,6 +144,17 @@ def test_r03_a_server_that_is_away_for_a_while_is_waited_for(world: World, monke
         home.database.engine.dispose()
 
 
+def test_r03_a_connection_lost_in_the_middle_has_a_sentence(clean: Home) -> None:
+    """What a command says that does not begin anew by itself (a score, a report)."""
+    from apps.wording import failure
+
+    with pytest.raises(Exception) as stopped, clean.database.begin() as tx:
+        drop_connections(clean)
+        tx.scalar("select 1")
+    status, code, sentence = failure(stopped.value)  # type: ignore[arg-type]
+    assert (status, code) == (1, "database_away") and sentence.startswith("Mất kết nối với cơ sở dữ liệu; không có gì")
+
+
 def test_r03_who_waits_in_vain_is_told_and_nothing_is_half_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     from apps.wording import failure
 
@@ -162,7 +173,7 @@ def test_r03_who_waits_in_vain_is_told_and_nothing_is_half_done(world: World, mo
     with pytest.raises(Exception) as stopped:
         world.ingest()
     status, code, sentence = failure(stopped.value)  # type: ignore[arg-type]
-    assert (status, code) == (1, "database_away") and sentence.startswith("Mất kết nối với cơ sở dữ liệu; không có gì")
+    assert (status, code) == (1, "database_start_failed") and "máy chủ không lên" in sentence
     monkeypatch.setattr(engine.cluster, "ensure", real)
     with world.home.database.begin() as tx:
         assert kit.broken_rules(tx) == [] and tx.scalar("select count(*) from loads") == 1

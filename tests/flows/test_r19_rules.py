@@ -145,7 +145,7 @@ def test_r19_days_without_forms_are_said_of_those_who_take_forms(town: Town) -> 
     """6 to 10 March 2023 is a working week. A commune of which no form was ever told is unknown, and so is a day not yet told of."""
     town.load("hs", [*late_and_not(0, 3), dossier(9, 10, "22495")], "2023-02-20T18:00:00")
     form = "K{0};22492;{1:02d}/03/2023;5;5;5;5;5;\n"
-    town.load("phieu", SURVEY + form.format("A", 6) + form.format("B", 8), "2023-03-08T18:00:00", "survey")
+    town.load("phieu", SURVEY + form.format(101, 6) + form.format(102, 8), "2023-03-08T18:00:00", "survey")
     opened, _ = told(ask(town, "2023-03-09T01:00:00"), "day_without_forms")
     assert opened == [("22492", "")]
     assert rows(town, "day_without_forms")[0]["detail"]["days"][-1] == "2023-03-07"

@@ -13,6 +13,7 @@ from scoring.alerts import (
     BREACHED,
     CLEAR,
     DROPPED,
+    FIGURES,
     OPEN,
     OVER,
     PENDING,
@@ -86,8 +87,18 @@ def test_r19_a_look_repeated_changes_nothing(seen: list[tuple[int, str]], timing
 @given(looks, timings)
 def test_r19_nobody_knows_is_neither_breach_nor_clear(seen: list[tuple[int, str]], timing: Timing) -> None:
     """Looks that see nothing, put anywhere, change no episode."""
-    padded = [pair for hours, what in seen for pair in ((0, UNKNOWN), (hours, what))]
-    plain = [[each for _, each in episode][-1] for episode in replay(seen, timing)]
+    forward = [(max(hours, 0), what) for hours, what in seen]
+    padded = [pair for hours, what in forward for pair in ((0, UNKNOWN), (hours, what))]
+    plain = [[each for _, each in episode][-1] for episode in replay(forward, timing)]
+    assert plain == [[each for _, each in episode][-1] for episode in replay(padded, timing)]
+
+
+@given(looks, timings, st.lists(st.tuples(st.integers(-90, -1), st.sampled_from(FIGURES)), min_size=40, max_size=40))
+def test_r19_an_older_look_undoes_nothing(seen: list[tuple[int, str]], timing: Timing, late: list[tuple[int, str]]) -> None:
+    """Looks that come late, as of an earlier moment than the one before, change no episode."""
+    forward = [(max(hours, 0), what) for hours, what in seen]
+    padded = [pair for look, older in zip(forward, late) for pair in (look, older)]
+    plain = [[each for _, each in episode][-1] for episode in replay(forward, timing)]
     assert plain == [[each for _, each in episode][-1] for episode in replay(padded, timing)]
 
 

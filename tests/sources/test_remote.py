@@ -1,0 +1,105 @@
+"""Inboxes elsewhere without a server: settings, names, what is said of failures, what SMB is opened with."""
+
+from __future__ import annotations
+
+import inspect
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sources.remote_errors import RemoteError, explain
+from sources.remote_names import NAME_BYTES, is_ignored, local_name, matches
+from sources.remote_servers import smb_arguments
+from sources.remote_settings import Inbox, read_inboxes
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "deployments" / "inboxes.example.yaml"
+NAMES = st.lists(
+    st.one_of(st.text(max_size=300), st.sampled_from(["..", "/", "\0", "é", "\\", "~$a", "\udcff", ".an"])), max_size=4
+)
+
+
+@settings(max_examples=40)
+@given(NAMES, NAMES)
+def test_r20_any_remote_name_is_one_plain_name_here_and_two_never_meet(first: list[str], second: list[str]) -> None:
+    one, two = "".join(first), "".join(second)
+    for path in (one, two):
+        name = local_name(path)
+        assert (
+            name
+            and "/" not in name
+            and "\0" not in name
+            and not name.startswith((".", "~$"))
+            and len(name.encode()) <= NAME_BYTES
+        )
+        assert not is_ignored(name) or is_ignored(path) or "~" in name
+        assert len(local_name(path, "v2").encode()) <= NAME_BYTES and local_name(path, "v2") != local_name(path, "v3")
+    assert one == two or local_name(one) != local_name(two)
+
+
+def test_r20_harmless_names_are_kept() -> None:
+    assert local_name("Tháng 3.xlsx") == "Tháng 3.xlsx"
+    assert local_name(unicodedata.normalize("NFD", "Tháng 3.xlsx")).startswith("Tháng 3~")
+    assert local_name("../../etc/passwd").startswith("passwd~") and local_name("a/b.csv").endswith(".csv")
+
+
+@pytest.mark.parametrize("path", [".an", "a/.b/c.csv", "~$x.xlsx", "x.PART", "x.tmp", "x.csv.filepart", "Thumbs.db"])
+def test_r20_unfinished_files_are_left_alone(path: str) -> None:
+    assert is_ignored(path)
+
+
+def test_r20_patterns() -> None:
+    assert matches("a/B.CSV", ("*.csv",)) and matches("a/b.csv", ("a/*.csv",)) and not matches("b.xlsx", ("*.csv", "a/*"))
+
+
+def test_r20_the_sample_is_a_settings_file() -> None:
+    found = {inbox.name: inbox for inbox in read_inboxes(EXAMPLE)}
+    assert [inbox.scheme for inbox in found.values()] == ["file", "sftp", "smb", "s3", "https"]
+    assert (found["mot-cua"].unit, found["mot-cua"].after, found["mot-cua"].recursive) == ("22492", "move:da-lay", True)
+    assert not found["chia-se"].enabled and found["kho-tinh"].max_bytes == 500 * 1024**2
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("  url: ftp://may/", "x.yaml:3: «url» phải bắt đầu"),
+        ("  url: http://may/", "chỉ dùng https"),
+        ("  url: sftp://a:bi-mat-lo@may/", "không ghi mật khẩu"),
+        ("  url: sftp://may/\n  credentials: {env: {password: 'bi-mat-lo!'}}", "TÊN của biến"),
+        ("  url: sftp://may/\n  credentials: {env: {key: A}}", "không hiểu «key»"),
+        ("  url: sftp://may/../etc", "không có «..»"),
+        ("  url: https://may/\n  after: delete", "chỉ đọc được"),
+        ("  url: file:///a\n  after: move", "«after» là keep"),
+        ("  url: file:///a\n  mau: x", "x.yaml:4: không hiểu mục «mau»"),
+        ("  url: smb://may/", "thư mục chia sẻ"),
+        ("  url: file:///a\n  settle_seconds: 0", "số từ 2"),
+    ],
+)  # fmt: skip
+def test_r20_mistakes_are_named_with_their_line(tmp_path: Path, lines: str, said: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(f"inboxes:\n- name: xa\n{lines}\n", encoding="utf-8")
+    with pytest.raises(RemoteError) as caught:
+        read_inboxes(path)
+    assert said in str(caught.value) and "bi-mat-lo" not in str(caught.value) and "hợp đồng" not in str(caught.value)
+
+
+def test_r20_smb_is_opened_as_its_library_asks() -> None:
+    import smbclient
+    from fsspec.implementations.smb import SMBFileSystem
+
+    inbox = Inbox("xa", "smb://HUYEN;mot-cua@may-chu:1445/chia-se/thang%203", options={"encrypt": True})
+    arguments = smb_arguments(inbox, {"password": "bi-mat-lo"})
+    assert (arguments["username"], arguments["password"], arguments["port"]) == ("HUYEN\\mot-cua", "bi-mat-lo", 1445)
+    assert (arguments["host"], arguments["encrypt"], inbox.folder) == ("may-chu", True, "/chia-se/thang 3")
+    assert smb_arguments(inbox, {"username": "khac"})["username"] == "khac"
+    assert set(arguments) <= set(inspect.signature(SMBFileSystem.__init__).parameters)
+    assert {"username", "password", "port", "encrypt"} <= set(inspect.signature(smbclient.register_session).parameters)
+
+
+def test_r20_the_text_of_a_library_is_never_repeated() -> None:
+    for error in (ValueError("bi-mat-lo"), ConnectionRefusedError("bi-mat-lo"), OSError("bi-mat-lo"), EOFError("bi-mat-lo")):
+        found = explain(error)
+        assert "bi-mat-lo" not in f"{found} {found!r}"
+        assert "hãy" in str(found).lower() or found.code == "cut"
