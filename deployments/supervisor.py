@@ -54,6 +54,7 @@ class Supervisor:
         self._socket: Path | None = None
         self._ticks = 0
         self._away = False
+        self._told: dict[str, Any] = {}
 
     def run(self, ready: Callable[[dict[str, Any]], None]) -> None:
         """Start the parts, call `ready` with what runs, keep them running, end them when told to."""
@@ -72,6 +73,7 @@ class Supervisor:
                     with suppress(OSError):  # whoever read along has gone; the work goes on
                         ready(self.states())
                     notify.tell("READY=1")
+                    tick = 0.0
                 if time.monotonic() >= tick:
                     tick = time.monotonic() + _TICK_S
                     self._look(probe=said)
@@ -83,7 +85,7 @@ class Supervisor:
         return {
             name: {
                 "pid": child.pid,
-                "state": "waiting" if child.pid is None else "running" if child.well else "starting",
+                "state": "running" if child.well else "waiting" if child.pid is None and child.restarts else "starting",
                 "restarts": child.restarts,
             }
             for name, child in self._children.items()
@@ -153,9 +155,10 @@ class Supervisor:
         """What is done every few seconds: the database lives, systemd hears of us, hanging parts are ended, logs stay small."""
         notify.tell("WATCHDOG=1")
         self._guarded()
+        self._all_well()
         if engine.is_embedded():
             self._tried(self._database_up)
-        if self._ticks % 3 == 0:
+        if self._ticks % 3 == 0 or self.states() != self._told:
             self._tried(self._beat)
         if probe and self._ticks % 6 == 0:
             self._end_hanging()
@@ -187,8 +190,10 @@ class Supervisor:
             self._away = False
 
     def _beat(self) -> None:
+        states = self.states()
         with self.home.database.begin() as tx:
-            events.beat(tx, "up", *self._me, self._started, now(), {"parts": self.states()})
+            events.beat(tx, "up", *self._me, self._started, now(), {"parts": states})
+        self._told = states
 
     def _end_hanging(self) -> None:
         """End parts that live but do not answer; `_next` hears of their end and starts them again."""

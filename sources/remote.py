@@ -6,7 +6,6 @@ Nothing here decides which file is new: that is asked of the warehouse (`flows.s
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 from collections.abc import Collection, Iterator, Mapping
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sources.remote_errors import Changed, RemoteError, explain
+from sources.remote_errors import Changed, RemoteError, explain, of_disk
 from sources.remote_names import clean, digest, is_ignored, matches
 from sources.remote_settings import Inbox
 
@@ -27,7 +26,6 @@ SILENCE_S: Final = 30
 MOST_FILES: Final = 50_000
 DEEPEST: Final = 16
 _LONGEST_VERSION: Final = 200
-_NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -154,9 +152,7 @@ def fetch(server: Server, file: Remote, part: Path, limit: int) -> str:
         if file.size is None or have != file.size or not part.exists():
             have = _receive(server, file, part, have, limit)
     except OSError as problem:
-        if problem.errno in _NO_SPACE:
-            raise RemoteError("disk_full", "Ổ đĩa của máy này đã đầy; hãy giải phóng chỗ rồi chạy lại.") from None
-        raise explain(problem, of_file=True) from None
+        raise of_disk(problem) from None  # what the server's library raised is a RemoteError by now
     if file.size is not None and have < file.size:
         raise explain(ConnectionError(), of_file=True)
     if (file.size is not None and have != file.size) or server.look(file).version != file.version:

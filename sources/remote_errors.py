@@ -3,6 +3,7 @@ which may hold an address with a password."""
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from typing import Final
 
@@ -73,6 +74,7 @@ _KNOWN: Final[tuple[tuple[frozenset[str], str, str], ...]] = (
 )  # fmt: skip
 _OF_STATUS: Final = {401: "AuthenticationException", 403: "PermissionError", 404: "FileNotFoundError", 412: "FileExpired"}
 _OF_FILE: Final = frozenset({"in_use"})
+_NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def explain(error: BaseException, *, of_file: bool = False) -> RemoteError:
@@ -91,6 +93,15 @@ def explain(error: BaseException, *, of_file: bool = False) -> RemoteError:
     return RemoteError(
         "remote_failed",
         f"Không đọc được từ máy chủ ({type(error).__name__}); hãy thử «cchc pull --check», rồi hỏi quản trị máy chủ.",
+    )
+
+
+def of_disk(error: OSError) -> RemoteError:
+    """Return the sentence for what this machine's own disk refused."""
+    if error.errno in _NO_SPACE:
+        return RemoteError("disk_full", "Ổ đĩa của máy này đã đầy; hãy giải phóng chỗ rồi chạy lại.")
+    return RemoteError(
+        "local_write", "Không ghi được vào hộp thư nội bộ của máy này; hãy kiểm tra quyền ghi và ổ đĩa rồi chạy lại."
     )
 
 

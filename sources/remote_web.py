@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from html.parser import HTMLParser
 from typing import Any, Final
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from sources.remote import CONNECT_S, SILENCE_S, Remote, Server, speaking
 from sources.remote_errors import RemoteError
@@ -17,9 +17,11 @@ from sources.remote_names import clean
 
 #: Questions asked of a server at a time.
 BESIDE: Final = 4
+_OF_ONE_FILE: Final = (403, 404, 410)
 #: Bytes taken at a time: what the library holds when a transfer is cut is lost.
 PIECE: Final = 1 << 16
 _LARGEST_PAGE: Final = 8 * 1024**2
+_AS_IT_IS: Final = "/%:@!$&'()*+,;=~?"
 
 
 class Web(Server):
@@ -30,6 +32,10 @@ class Web(Server):
     @property
     def names_only(self) -> bool:  # type: ignore[override]
         return self.is_page
+
+    @property
+    def address(self) -> str:
+        return _quoted(self.inbox.url)
 
     @property
     def is_page(self) -> bool:
@@ -66,16 +72,16 @@ class Web(Server):
 
     def _list(self, known: Collection[str]) -> Iterator[Remote]:
         if not self.is_page:
-            yield self._asked([self.inbox.url])[0]
+            yield self._asked([self.address])[0]
             return
         links = [link for link in self._links() if self._path(link) not in known]
-        yield from self._asked(links)
+        yield from self._asked(links, of_page=True)
 
     def _links(self) -> list[str]:
         """Return the addresses of files on the page that lie on the same server and are asked for."""
         from sources.remote import is_wanted
 
-        page = self.fs.cat_file(self.inbox.url)
+        page = self.fs.cat_file(self.address)
         if len(page) > _LARGEST_PAGE:
             raise RemoteError("too_many", "Trang danh sách quá lớn; hãy trỏ «url» vào trang chỉ gồm các tệp cần lấy.")
         text = page.decode("utf-8", "replace")
@@ -89,7 +95,7 @@ class Web(Server):
         found = {}
         for name in names:
             with suppress(ValueError):
-                link = urljoin(self.inbox.url, name)
+                link = _quoted(urljoin(self.address, name))
                 parts = urlsplit(link)
                 same = (
                     (parts.scheme, parts.netloc) == (here.scheme, here.netloc)
@@ -104,8 +110,12 @@ class Web(Server):
         path, folder = unquote(urlsplit(link).path), self.inbox.folder.rpartition("/")[0] + "/"
         return clean(path.removeprefix(folder).lstrip("/")) or "tep"
 
-    def _asked(self, links: list[str]) -> list[Remote]:
-        """Return what the server says of files, several asked at a time."""
+    def _asked(self, links: list[str], *, of_page: bool = False) -> list[Remote]:
+        """Return what the server says of files, several asked at a time.
+
+        of_page: a link that leads nowhere is a file of which nothing is known, so that fetching it fails and no other.
+        """
+        from aiohttp import ClientResponseError
         from fsspec.asyn import sync
 
         async def ask() -> list[Remote]:
@@ -113,7 +123,12 @@ class Web(Server):
 
             async def one(link: str) -> Remote:
                 async with gate:
-                    return await self._head(link)
+                    try:
+                        return await self._head(link)
+                    except ClientResponseError as problem:
+                        if not of_page or problem.status not in _OF_ONE_FILE:
+                            raise
+                        return Remote(self._path(link), link, None)
 
             return list(await asyncio.gather(*map(one, links)))
 
@@ -137,7 +152,7 @@ class Web(Server):
         tag = answer.headers.get("ETag")
         if not size.isdigit() and modified is None and not tag:
             text = "Máy chủ không cho biết cỡ, ngày hay ETag của tệp nên không biết tệp có đổi hay không; hãy dùng cách lấy khác."
-            raise RemoteError("no_version", text)
+            raise RemoteError("no_version", text, of_file=True)
         return Remote(self._path(link), link, int(size) if size.isdigit() else None, modified, tag)
 
     def _secure(self, answer: Any) -> None:
@@ -162,6 +177,12 @@ class Web(Server):
             yield (start if stream.r.status == 206 and begins else 0), iter(lambda: stream.read(PIECE), b"")
         finally:
             stream.close()
+
+
+def _quoted(url: str) -> str:
+    """Return an address with the letters that may not stand in one written as %XX; what is written so already stays."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=quote(parts.path, _AS_IT_IS), query=quote(parts.query, _AS_IT_IS)))
 
 
 class _Links(HTMLParser):

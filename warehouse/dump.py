@@ -144,7 +144,7 @@ def dumping(home: Path, held: Frozen, target: Path) -> Iterator[None]:
 
     Raises: DatabaseError; OSError (ENOSPC) is not told apart from other failures of the program here.
     """
-    command = [_program("pg_dump", held.server), "--format=custom", "--compress=gzip:1", "--no-owner", "--no-privileges"]
+    command = [_program("pg_dump", held.server), "--format=custom", "--compress=1", "--no-owner", "--no-privileges"]
     command += [f"--snapshot={held.snapshot}", f"--lock-wait-timeout={_LOCK_PATIENCE}", f"--file={target}"]
     with _running("pg_dump", command, home) as process:
         yield

@@ -43,6 +43,23 @@ def see(tx: Transaction, inbox: str, files: Iterable[tuple[str, str, int | None]
         )  # fmt: skip
 
 
+def forget(tx: Transaction, inbox: str, files: Iterable[tuple[str, str]]) -> None:
+    """Forget versions that were never fetched and are not listed (path, version) any more: a file that grows makes many."""
+    listed = list(files)
+    tx.execute(
+        """
+        delete from remote_files as r
+        where
+            r.inbox = %(inbox)s and r.state <> 'fetched'
+            and not exists (
+                select 1 from unnest(%(paths)s::text[], %(versions)s::text[]) as f (path, version)
+                where f.path = r.path and f.version = r.version
+            )
+        """,
+        {"inbox": inbox, "paths": [path for path, _ in listed], "versions": [version for _, version in listed]},
+    )
+
+
 def received(tx: Transaction, inbox: str, path: str, version: str, sha256: str, local_name: str) -> None:
     """Note what a file is and where it is about to be put, before it is: whoever dies in between need not fetch it again."""
     tx.execute(

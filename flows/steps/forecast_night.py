@@ -98,10 +98,10 @@ def _made(home: Home, asked: Question, advance: Advance) -> dict[str, Any]:
 
 def shown(home: Home, document: dict[str, Any]) -> dict[str, str]:
     """Write what people read of a stored forecast: reports and pictures. Returns label → path."""
-    from flows.steps.pictures import draw_pictures
+    from flows.steps.pictures import draw_apart
     from flows.steps.reports import write_forecast
 
-    return write_forecast(home, document) | draw_pictures(home, document, drawn_codes(document), whole=True)
+    return write_forecast(home, document) | draw_apart(home, document, drawn_codes(document), whole=True)
 
 
 def _tried(home: Home, trouble: str, work: Callable[[], Made]) -> tuple[Made | None, dict[str, str | None]]:

@@ -20,7 +20,7 @@ from flows.steps.credentials import credentials_of
 from flows.steps.failpoints import reached
 from flows.steps.files import Request, candidates
 from flows.steps.home import ZONE, Home, UserError, now
-from sources.remote_errors import Changed, RemoteError
+from sources.remote_errors import Changed, RemoteError, of_disk
 from sources.remote_settings import FILE_NAME, Inbox, read_inboxes
 
 if TYPE_CHECKING:
@@ -135,7 +135,8 @@ def _tried(home: Home, inbox: Inbox, work: Callable[[dict[str, Any]], None]) -> 
         else:
             _readable(home, inbox)
             work(entry)
-    except (RemoteError, UserError) as problem:
+    except (RemoteError, UserError, OSError) as caught:
+        problem = of_disk(caught) if isinstance(caught, OSError) else caught
         entry |= {"status": "failed", "error": problem.code, "message": str(problem)}
     entry["seconds"] = round(time.monotonic() - clock, 3)
     return entry
@@ -224,6 +225,7 @@ class _Pull:
         recent = {path for (path, _), row in known.items() if row["state"] == "fetched" and row["since_s"] < AGAIN_S}
         files = self.server.listing(recent if self.server.names_only else ())
         with self.home.database.begin() as tx:
+            remote.forget(tx, name, [(f.path, f.version) for f in files])
             remote.see(tx, name, [(f.path, f.version, f.size) for f in files if (f.path, f.version) not in known])
             self.rows = remote.known(tx, name)
             old = [file for file in files if self.rows[file.path, file.version]["state"] == "fetched"]
@@ -382,7 +384,8 @@ def _sweep(home: Home) -> None:
     """Remove parts that nobody went on with."""
     for part in (home.inbox / PARTS).glob("*.part"):
         try:
-            if time.time() - part.stat().st_mtime > PART_S:
+            # Not its mtime: that is made the remote file's just before it is put in its place.
+            if time.time() - part.stat().st_ctime > PART_S:
                 part.unlink()
         except FileNotFoundError:
             continue

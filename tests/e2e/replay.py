@@ -26,8 +26,8 @@ FIRST = date(2023, 3, 1)
 NIGHT, MORNING, EVENING = "01:00:00", "07:05:00", "18:30:00"
 PATIENCE_S = 120.0
 #: (day, when) → what happens then. Days are counted from 0 and taken modulo PERIOD.
-ACCIDENTS = {(1, "night"): "kill_desk", (1, "evening"): "stop_database", (2, "evening"): "kill_up", (2, "night"): "kill_desk"}
-PERIOD = 5
+ACCIDENTS = {(0, "evening"): "stop_database", (1, "night"): "kill_desk", (1, "evening"): "kill_up"}
+PERIOD = 3
 
 
 def exports(folder: Path, days: list[date]) -> dict[date, Path]:
@@ -170,7 +170,7 @@ class Running(Replay):
         getattr(self, what)()
 
     def kill_desk(self) -> None:
-        pid = self.up.pid("desk")
+        pid = self.up.pid("watch")
         assert pid
         os.kill(pid, signal.SIGKILL)
 
@@ -180,7 +180,10 @@ class Running(Replay):
         self.begin()
 
     def stop_database(self) -> None:
-        number = int((self.home / "pgdata" / "postmaster.pid").read_text(encoding="utf-8").split()[0])
+        from warehouse import cluster
+
+        number = cluster.running(self.home)
+        assert number is not None
         os.kill(number, signal.SIGQUIT)
 
     def wait(self, what: str, source: Path | None, also: str, only: set[str] | None = None) -> None:

@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +36,13 @@ def up(folder: Path) -> Iterator[Up]:
     running = up_kit.ready(folder / "home")
     yield running
     running.stop()
-    assert running.process.stdout is not None and running.process.stderr is not None
-    running.process.stdout.close()
-    running.process.stderr.close()
+    _close(running)
+
+
+def _close(up: Up) -> None:
+    assert up.process.stdout is not None and up.process.stderr is not None
+    up.process.stdout.close()
+    up.process.stderr.close()
 
 
 def test_it_says_once_what_runs_and_where(up: Up) -> None:
@@ -169,18 +175,35 @@ def test_a_killed_database_comes_back(up: Up) -> None:
     until(lambda: get(up.page + "health")[0] == 200, "health")
 
 
+def _next(up: Up, *options: str, env: dict[str, str] | None = None) -> set[int]:
+    """Start another one for the same home in place of one that was killed. Returns the parts of the old one."""
+    old = {part["pid"] for part in up.ready["parts"].values()}
+    up.process.wait()
+    _close(up)
+    fresh = up_kit.ready(up.home, *options, env=env)
+    up.process, up.ready = fresh.process, fresh.ready
+    return old
+
+
 def test_killed_supervisor_takes_its_parts_along_and_the_next_one_starts(up: Up) -> None:
     up.process.kill()
-    up.process.wait()
-    assert up.process.stdout is not None and up.process.stderr is not None
-    up.process.stdout.close()
-    up.process.stderr.close()
-    fresh = up_kit.ready(up.home, "--no-prefect")  # at once: it waits until the old parts are gone
-    old = {part["pid"] for part in up.ready["parts"].values()}
-    marked = {process.pid for process in up_kit.processes(up.home)}
-    assert not old & marked
-    assert set(fresh.ready["parts"]) == {"watch", "web"} and fresh.ready["prefect"] is None
-    up.process, up.ready = fresh.process, fresh.ready
+    old = _next(up, "--no-prefect")  # at once: it waits until the old parts are gone
+    assert not old & {process.pid for process in up_kit.processes(up.home)}
+    assert set(up.ready["parts"]) == {"watch", "web"} and up.ready["prefect"] is None
+
+
+def test_what_is_left_when_everything_that_watches_was_killed_is_ended_by_the_next_one(up: Up, tmp_path: Path) -> None:
+    (guardian,) = (process for process in up_kit.processes(up.home) if any("guardian.py" in word for word in process.cmdline()))
+    guardian.kill()
+    up.process.kill()
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(up_kit.HANG_S)
+        old = _next(up, "--no-prefect", env={"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        told = set()
+        while "READY=1" not in told:
+            told.add(systemd.recv(200).decode())
+    assert not old & {process.pid for process in up_kit.processes(up.home)}
 
 
 def test_sigterm_leaves_nothing_behind(up: Up) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,7 +27,10 @@ def settle(home: Home, text: str) -> None:
 
 @dataclass
 class SftpPlace:
-    """An SFTP server on a folder. cut: the connection is dropped after so many bytes were read, that often."""
+    """An SFTP server on a folder. cut: the connection is dropped after so many bytes were read, that often.
+
+    reading: called with the offset before each read.
+    """
 
     folder: Path
     port: int = 0
@@ -36,6 +39,7 @@ class SftpPlace:
     cut: int | None = None
     cuts: int = 0
     served: int = 0
+    reading: Callable[[int], None] | None = None
     calls: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -79,6 +83,8 @@ def sftp_server(folder: Path, *, accepted_key: asyncssh.SSHKey | None = None) ->
                 place.cuts -= 1
                 place.cut *= 2
                 self._connection.abort()
+            if place.reading:
+                place.reading(offset)
             data = super().read(file_obj, offset, size)
             place.served += len(data)
             return data
@@ -170,7 +176,7 @@ class _Pages(SimpleHTTPRequestHandler):
         self.end_headers()
         if body:
             end = len(data)
-            if self.place.cut is not None:
+            if self.place.cut is not None and self.place.cut < end:
                 end, self.place.cut, self.close_connection = self.place.cut, None, True
             self.wfile.write(data[start:end])
 

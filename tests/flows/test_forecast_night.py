@@ -100,11 +100,11 @@ def test_a_fault_of_ours_costs_neither_score_nor_reports_and_is_tried_again(
 def test_a_picture_that_cannot_be_drawn_does_not_undo_the_forecast(district: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CCHC_CLOCK", "2023-06-03T01:00:00")
 
-    def full(*_: Any) -> bytes:
+    def full(*_: Any, **__: Any) -> bytes:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as broken:
-        broken.setattr(pictures, "png_of", full)
+        broken.setattr(pictures, "draw_apart", full)
         told = nightly(district)["forecast"]
     assert told["id"] is not None and len(told["communes"]) == 13
     assert told["error"].startswith("Đã dự báo nhưng chưa ghi được báo cáo") and told["code"] == "internal"

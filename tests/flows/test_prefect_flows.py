@@ -232,6 +232,31 @@ def _delete(url: str, path: str) -> None:
     opener.open(urllib.request.Request(f"{url}{path}", method="DELETE"), timeout=30).close()
 
 
+def test_a_login_kept_in_a_block_reaches_the_inbox_it_is_for(prefect: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.steps.credentials import credentials_of
+    from sources.remote_errors import RemoteError
+    from sources.remote_settings import Inbox
+
+    def keep(name: str, value: Any) -> Inbox:
+        kind = call(prefect, "/block_types/slug/secret")["id"]
+        (schema, *_) = call(prefect, "/block_schemas/filter", {"block_schemas": {"block_type_id": {"any_": [kind]}}})
+        made = {"name": name, "data": {"value": value}, "block_type_id": kind, "block_schema_id": schema["id"]}
+        call(prefect, "/block_documents/", made)
+        return Inbox("xa", "sftp://may-chu/", credentials={"block": f"secret/{name}"})
+
+    assert credentials_of(keep("mot-cua", "mat-khau-1")) == {"password": "mat-khau-1"}
+    assert credentials_of(keep("ca-hai", {"user": "xuat", "password": "mat-khau-2", "khac": "x"})) == {
+        "username": "xuat", "password": "mat-khau-2",
+    }  # fmt: skip
+    for inbox in (keep("sai-loai", {"khac": "mat-khau-3"}), Inbox("xa", "sftp://may/", credentials={"block": "secret/khong-co"})):
+        with pytest.raises(RemoteError) as caught:
+            credentials_of(inbox)
+        assert caught.value.code == "no_credentials" and "mat-khau" not in str(caught.value)
+    monkeypatch.delenv("PREFECT_API_URL")
+    with pytest.raises(RemoteError, match="PREFECT_API_URL"):
+        credentials_of(Inbox("xa", "sftp://may/", credentials={"block": "secret/mot-cua"}))
+
+
 def _events(url: str, kind: str, at_least: int) -> list[dict[str, Any]]:
     """Return the events of a kind that the server keeps, oldest first; [] while there are too few."""
     found = call(url, "/events/filter", {"filter": {"event": {"name": [kind]}, "order": "ASC"}})["events"]

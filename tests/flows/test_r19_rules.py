@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -219,3 +220,63 @@ def test_r19_settings_change_rules_and_switch_them_off(town: Town) -> None:
         assert told(ask(town, "2023-02-23T01:00:00"), "overdue_rate")[1] == [("22492", "", "disabled")]
     finally:
         place.unlink(missing_ok=True)
+
+
+def test_r19_a_commitment_missed_is_told_once(town: Town) -> None:
+    """A working day without forms breaks the notice's daily survey for good; a look after a file sees it, the night does not again."""
+    town.load("phieu", SURVEY + "K101;22492;06/03/2023;5;5;5;5;5;\n", "2023-03-08T18:00:00", "survey")
+    answer = ask(town, "2023-03-08T18:01:00", units=["22492"])
+    assert ("22492", "tb_dai_lanh_2023:survey_days") in told(answer, "commitment_missed")[0]
+    (row,) = (each for each in answer["opened"] if each["subject"] == "tb_dai_lanh_2023:survey_days")
+    assert row["owner"] == "Tổ lấy phiếu mức độ hài lòng hàng ngày" and "khoản 6" in row["detail"]["clause"]
+    assert told(ask(town, "2023-03-09T01:00:00"), "commitment_missed") == ([], [])
+
+
+def foreseen(moment: str, chance: float | None, rank: float | None) -> dict[str, Any]:
+    """Return as much of a forecast's document as alerts look at."""
+    place = {"unit_id": "22492", "p_good": chance, "expected_rank": rank}
+    return {"as_of": parse_moment(moment).isoformat(), "good_grade": "Tốt", "communes": [place]}
+
+
+def test_r19_a_good_grade_unlikely_in_two_nights_running(town: Town) -> None:
+    """Half is enough; below it in two nights is told; between half and three fifths nothing ends."""
+    town.load("hs", late_and_not(0, 3), "2023-02-20T18:00:00")
+
+    def night(number: int, chance: float | None) -> Any:
+        moment = f"2023-03-{number:02d}T01:00:00"
+        return told(ask(town, moment, forecast=foreseen(moment, chance, None)), "good_grade_unlikely")
+
+    assert night(1, 0.5) == night(2, 0.499) == night(3, 0.5) == night(4, 0.499) == ([], [])
+    assert night(5, 0.499) == ([("22492", "")], [])
+    assert night(6, 0.599) == night(7, None) == night(8, 0.6) == ([], [])
+    assert night(9, 0.6) == ([], [("22492", "", "cleared")])
+
+
+@pytest.mark.parametrize(("days", "rank", "opens"), [(7, 5.0, True), (7, 4.99, False), (6, 5.0, False), (9, 5.0, True)])
+def test_r19_a_drop_of_two_places_in_a_week(town: Town, days: int, rank: float, opens: bool) -> None:
+    """Beside the last forecast that is about a week old; one of six days ago is none."""
+    from warehouse import forecasts
+
+    town.load("hs", late_and_not(0, 3), "2023-02-20T18:00:00")
+    moment = "2023-03-15T01:00:00"
+    before = parse_moment(moment) - timedelta(days=days)
+    definition = question(2023, as_of=before).definition
+    result = foreseen(before.isoformat(), 0.9, 3.0) | {
+        "criteria_set": "commune_reconstructed",
+        "definition": definition,
+        "year": 2023,
+    }
+    with town.home.database.begin() as tx:
+        forecasts.store(
+            tx,
+            recipe={},
+            recipe_digest="0" * 64,
+            result=result,
+            digest="0" * 64,
+            as_of=before,
+            points=[],
+            now=before,
+            origin="nightly",
+        )
+    answer = ask(town, moment, forecast=foreseen(moment, 0.9, rank))
+    assert told(answer, "rank_drop")[0] == ([("22492", "")] if opens else [])

@@ -23,7 +23,7 @@ NAMES = st.lists(
 
 @settings(max_examples=40)
 @given(NAMES, NAMES)
-def test_r20_any_remote_name_is_one_plain_name_here_and_two_never_meet(first: list[str], second: list[str]) -> None:
+def test_r10_any_remote_name_is_one_plain_name_here_and_two_never_meet(first: list[str], second: list[str]) -> None:
     one, two = "".join(first), "".join(second)
     for path in (one, two):
         name = local_name(path)
@@ -39,22 +39,22 @@ def test_r20_any_remote_name_is_one_plain_name_here_and_two_never_meet(first: li
     assert one == two or local_name(one) != local_name(two)
 
 
-def test_r20_harmless_names_are_kept() -> None:
+def test_pull_harmless_names_are_kept() -> None:
     assert local_name("Tháng 3.xlsx") == "Tháng 3.xlsx"
     assert local_name(unicodedata.normalize("NFD", "Tháng 3.xlsx")).startswith("Tháng 3~")
     assert local_name("../../etc/passwd").startswith("passwd~") and local_name("a/b.csv").endswith(".csv")
 
 
 @pytest.mark.parametrize("path", [".an", "a/.b/c.csv", "~$x.xlsx", "x.PART", "x.tmp", "x.csv.filepart", "Thumbs.db"])
-def test_r20_unfinished_files_are_left_alone(path: str) -> None:
+def test_pull_unfinished_files_are_left_alone(path: str) -> None:
     assert is_ignored(path)
 
 
-def test_r20_patterns() -> None:
+def test_pull_patterns() -> None:
     assert matches("a/B.CSV", ("*.csv",)) and matches("a/b.csv", ("a/*.csv",)) and not matches("b.xlsx", ("*.csv", "a/*"))
 
 
-def test_r20_the_sample_is_a_settings_file() -> None:
+def test_pull_the_sample_is_a_settings_file() -> None:
     found = {inbox.name: inbox for inbox in read_inboxes(EXAMPLE)}
     assert [inbox.scheme for inbox in found.values()] == ["file", "sftp", "smb", "s3", "https"]
     assert (found["mot-cua"].unit, found["mot-cua"].after, found["mot-cua"].recursive) == ("22492", "move:da-lay", True)
@@ -77,7 +77,7 @@ def test_r20_the_sample_is_a_settings_file() -> None:
         ("  url: file:///a\n  settle_seconds: 0", "số từ 2"),
     ],
 )  # fmt: skip
-def test_r20_mistakes_are_named_with_their_line(tmp_path: Path, lines: str, said: str) -> None:
+def test_pull_mistakes_are_named_with_their_line(tmp_path: Path, lines: str, said: str) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(f"inboxes:\n- name: xa\n{lines}\n", encoding="utf-8")
     with pytest.raises(RemoteError) as caught:
@@ -85,7 +85,7 @@ def test_r20_mistakes_are_named_with_their_line(tmp_path: Path, lines: str, said
     assert said in str(caught.value) and "bi-mat-lo" not in str(caught.value) and "hợp đồng" not in str(caught.value)
 
 
-def test_r20_smb_is_opened_as_its_library_asks() -> None:
+def test_pull_smb_is_opened_as_its_library_asks() -> None:
     import smbclient
     from fsspec.implementations.smb import SMBFileSystem
 
@@ -98,7 +98,7 @@ def test_r20_smb_is_opened_as_its_library_asks() -> None:
     assert {"username", "password", "port", "encrypt"} <= set(inspect.signature(smbclient.register_session).parameters)
 
 
-def test_r20_the_text_of_a_library_is_never_repeated() -> None:
+def test_pull_the_text_of_a_library_is_never_repeated() -> None:
     for error in (ValueError("bi-mat-lo"), ConnectionRefusedError("bi-mat-lo"), OSError("bi-mat-lo"), EOFError("bi-mat-lo")):
         found = explain(error)
         assert "bi-mat-lo" not in f"{found} {found!r}"

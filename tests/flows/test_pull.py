@@ -63,7 +63,7 @@ def states(home: Home) -> list[tuple[str, str]]:
         ]
 
 
-def test_r20_a_folder_is_fetched_once_and_new_versions_beside(home: Home, tmp_path: Path) -> None:
+def test_pull_a_folder_is_fetched_once_and_new_versions_beside(home: Home, tmp_path: Path) -> None:
     put(tmp_path, "a.csv", b"one")
     put(tmp_path, "con/b.csv", b"two")
     for name in (".an.csv", "~$a.xlsx", "c.csv.part", "d.tmp", "e.filepart", "ghi-chu.txt"):
@@ -81,7 +81,7 @@ def test_r20_a_folder_is_fetched_once_and_new_versions_beside(home: Home, tmp_pa
     assert not list((home.inbox / ".part").iterdir())
 
 
-def test_r20_a_file_that_grows_is_waited_for(home: Home, tmp_path: Path) -> None:
+def test_pull_a_file_that_grows_is_waited_for(home: Home, tmp_path: Path) -> None:
     path = tmp_path / "lon-dan.csv"
     path.write_bytes(b"1")
     settle(home, local(tmp_path, "  settle_seconds: 3600\n"))
@@ -94,7 +94,7 @@ def test_r20_a_file_that_grows_is_waited_for(home: Home, tmp_path: Path) -> None
     assert [file["bytes"] for file in entry["fetched"]] == [2] and names(home) == {"lon-dan.csv": b"11"}
 
 
-def test_r20_deleted_or_moved_there_only_after_it_lies_here(home: Home, tmp_path: Path) -> None:
+def test_pull_deleted_or_moved_there_only_after_it_lies_here(home: Home, tmp_path: Path) -> None:
     for after, left in (("delete", []), ("move:da lay", ["da lay"])):
         source = put(tmp_path / after[:4], "x.csv", after.encode())
         settle(home, local(source.parent, f"  recursive: true\n  after: '{after}'\n"))
@@ -106,7 +106,7 @@ def test_r20_deleted_or_moved_there_only_after_it_lies_here(home: Home, tmp_path
 
 
 @pytest.mark.parametrize("place", ["pull_received", "pull_placed"])
-def test_r20_killed_around_the_rename_nothing_is_lost_or_fetched_again(home: Home, tmp_path: Path, place: str) -> None:
+def test_pull_killed_around_the_rename_nothing_is_lost_or_fetched_again(home: Home, tmp_path: Path, place: str) -> None:
     source = put(tmp_path, "a.csv", b"data")
     settle(home, local(tmp_path))
     program = "from flows.steps.home import open_home; from flows.steps.pull import pull; pull(open_home())"
@@ -121,7 +121,7 @@ def test_r20_killed_around_the_rename_nothing_is_lost_or_fetched_again(home: Hom
         assert (home.inbox / "xa" / "a.csv").stat().st_ino == inode
 
 
-def test_r20_sftp_a_cut_transfer_goes_on_where_it_was(home: Home, tmp_path: Path) -> None:
+def test_pull_sftp_a_cut_transfer_goes_on_where_it_was(home: Home, tmp_path: Path) -> None:
     data = os.urandom(3 << 20)
     put(tmp_path, "lon.csv", data)
     with sftp_server(tmp_path) as place:
@@ -138,7 +138,50 @@ def test_r20_sftp_a_cut_transfer_goes_on_where_it_was(home: Home, tmp_path: Path
         assert place.served < 3 * len(data)
 
 
-def test_r20_sftp_by_key_and_strangers_are_refused(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pull_sftp_a_file_that_changes_while_it_is_fetched_is_thrown_away(home: Home, tmp_path: Path) -> None:
+    path = put(tmp_path, "a.csv", b"1" * (1 << 20))
+
+    def rewritten(offset: int) -> None:
+        if offset > 500_000:
+            place.reading = None
+            put(tmp_path, "a.csv", b"2" * (1 << 20), OLD + 60)
+
+    with sftp_server(tmp_path) as place:
+        settle(home, sftp(place))
+        place.reading = rewritten
+        (entry,) = pull(home)
+        assert [file["code"] for file in entry["waiting"]] == ["changing"] and names(home) == {}
+        assert not list((home.inbox / ".part").iterdir()) and entry["status"] == "nothing_new"
+        (entry,) = pull(home)
+        assert (
+            entry["status"] == "done" and names(home) == {"a.csv": path.read_bytes()} and set(names(home)["a.csv"]) == {ord("2")}
+        )
+
+
+def test_pull_the_command_says_what_came_and_ends_with_3_when_an_inbox_failed(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from apps import cli
+
+    def run(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["cchc", "pull", *words])
+        return cli.run(), capsys.readouterr().out
+
+    put(tmp_path, "tháng 3.csv", b"x")
+    settle(home, local(tmp_path))
+    status, out = run("--check", "--json")
+    assert (status, json.loads(out)["inboxes"][0]["listed"]) == (0, 1) and names(home) == {}
+    status, out = run()
+    assert status == 0 and "xa: đã lấy tháng 3.csv" in out
+    settle(home, local(tmp_path) + local(tmp_path / "khong-co").replace("name: xa", "name: mat"))
+    status, out = run("--json")
+    found = {entry["inbox"]: entry["error"] for entry in json.loads(out)["inboxes"]}
+    assert (status, found) == (3, {"xa": None, "mat": "not_there"})
+    status, out = run("--inbox", "khac", "--json")
+    assert (status, json.loads(out)["error"]["code"]) == (2, "unknown_inbox")
+
+
+def test_pull_sftp_by_key_and_strangers_are_refused(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import asyncssh
 
     key = asyncssh.generate_private_key("ssh-ed25519")
@@ -165,7 +208,7 @@ def test_r20_sftp_by_key_and_strangers_are_refused(home: Home, tmp_path: Path, m
         assert entry["error"] == "host_key_changed" and not (home.inbox / "xa").exists()
 
 
-def test_r20_a_thousand_known_files_cost_one_listing(home: Home, tmp_path: Path) -> None:
+def test_pull_a_thousand_known_files_cost_one_listing(home: Home, tmp_path: Path) -> None:
     for number in range(1000):
         put(tmp_path, f"{number}.csv", b"%d" % number)
     with sftp_server(tmp_path) as place:
@@ -182,7 +225,7 @@ def test_r20_a_thousand_known_files_cost_one_listing(home: Home, tmp_path: Path)
         assert (entry["status"], entry["listed"], place.calls) == ("nothing_new", 1000, {})
 
 
-def test_r20_one_dead_server_does_not_stop_the_others(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pull_one_dead_server_does_not_stop_the_others(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "a.csv", b"data")
     with sftp_server(tmp_path) as place:
         dead = f"- name: chet\n  url: sftp://{PASSWORD[:4]}@127.0.0.1:9/\n  options: {{host_key: x}}\n"
@@ -203,14 +246,14 @@ def test_r20_one_dead_server_does_not_stop_the_others(home: Home, tmp_path: Path
     assert PASSWORD not in said and "canh-bao-lo-mat-khau" not in said
 
 
-def test_r20_web_page_and_file_resumed_by_range(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pull_web_page_and_file_resumed_by_range(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = os.urandom(3_000_000)
     put(tmp_path, "Tháng 3.csv", data)
     put(tmp_path, "b.csv", b"two")
     put(tmp_path, "khac.txt", b"x")
     with web_server(tmp_path) as place:
         place.authorization = f"Bearer {PASSWORD}"
-        settle(home, f"- name: xa\n  url: {place.url}\n  pattern: '*.csv'\n")
+        settle(home, f"- name: xa\n  url: {place.url}\n  pattern: '*.csv'\n  settle_seconds: 2\n")
         assert pull(home)[0]["error"] == "login_refused"
         place.authorization, place.cut = None, 2_000_000
         (entry,) = pull(home, forced=True)
@@ -221,13 +264,58 @@ def test_r20_web_page_and_file_resumed_by_range(home: Home, tmp_path: Path, monk
         place.asked.clear()
         assert pull(home)[0]["status"] == "nothing_new"
         assert [asked[:2] for asked in place.asked] == [("GET", "/")]
-        settle(home, f"- name: mot\n  url: {place.url}b.csv\n")
+        settle(home, f"- name: mot\n  url: {place.url}b.csv\n  settle_seconds: 2\n")
         assert pull(home)[0]["status"] == "done" and names(home, "mot") == {"b.csv": b"two"}
         put(tmp_path, "b.csv", b"2nd")
         assert pull(home)[0]["status"] == "done" and sorted(names(home, "mot").values()) == [b"2nd", b"two"]
 
 
-def test_r20_s3(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pull_web_list_of_names_as_people_write_them_and_a_link_that_leads_nowhere(home: Home, tmp_path: Path) -> None:
+    put(tmp_path, "Tháng 3.csv", b"one")
+    put(tmp_path, "danh-sach.txt", "Tháng 3.csv\nkhong-con.csv\nhttp://127.0.0.1:9/khac.csv\n".encode())
+    with web_server(tmp_path) as place:
+        url = f"{place.url}danh-sach.txt"
+        settle(home, f"- name: xa\n  url: {url}\n  settle_seconds: 2\n  options: {{index: true}}\n  pattern: '*.csv'\n")
+        (entry,) = pull(home)
+    assert names(home) == {"Tháng 3.csv": b"one"} and entry["error"] is None
+    assert [(file["path"], file["code"]) for file in entry["failed"]] == [("khong-con.csv", "not_there")]
+
+
+def test_r10_a_link_in_the_place_of_a_file_is_not_followed(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sources.remote_servers import Local
+
+    (tmp_path / "bi-mat").write_text("x")
+    path = put(tmp_path / "xuat", "a.csv", b"x")
+    settle(home, local(path.parent))
+    opened = Local._opened
+
+    def swapped(self: Local, file: Any, start: int) -> Any:
+        path.unlink()
+        path.symlink_to(tmp_path / "bi-mat")
+        return opened(self, file, start)
+
+    monkeypatch.setattr(Local, "_opened", swapped)
+    (entry,) = pull(home)
+    assert [file["code"] for file in entry["failed"]] == ["not_there"] and names(home) == {}
+
+
+def test_pull_a_file_that_never_stands_still_leaves_one_row(home: Home, tmp_path: Path) -> None:
+    settle(home, local(tmp_path, "  settle_seconds: 3600\n"))
+    for size in range(1, 6):
+        (tmp_path / "nhat-ky.csv").write_bytes(b"1" * size)
+        pull(home)
+    assert states(home) == [("nhat-ky.csv", "seen")]
+
+
+def test_pull_a_disk_that_refuses_one_inbox_does_not_stop_the_others(home: Home, tmp_path: Path) -> None:
+    put(tmp_path, "a.csv", b"x")
+    (home.inbox / "chan").write_bytes(b"a file where a folder should be")
+    settle(home, local(tmp_path).replace("name: xa", "name: chan") + local(tmp_path))
+    first, second = pull(home)
+    assert (first["status"], first["error"], second["status"]) == ("failed", "local_write", "done")
+
+
+def test_pull_s3(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -262,7 +350,7 @@ def test_r20_s3(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         server.stop()
 
 
-def test_r20_limits_and_full_disk_are_said(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pull_limits_and_full_disk_are_said(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "to.csv", b"x" * (1 << 20) + b"x")
     put(tmp_path, "nho.csv", b"x")
     settle(home, local(tmp_path, "  max_mb: 1\n"))
@@ -274,7 +362,7 @@ def test_r20_limits_and_full_disk_are_said(home: Home, tmp_path: Path, monkeypat
     assert entry["error"] == "disk_full" and entry["status"] == "failed"
 
 
-def test_r20_the_commune_of_an_inbox_reaches_the_load(home: Home, tmp_path: Path) -> None:
+def test_pull_the_commune_of_an_inbox_reaches_the_load(home: Home, tmp_path: Path) -> None:
     row = kit.dossier("H32.99.02-230103-0001")
     del row["unit_code"]
     kit.write_csv(tmp_path / "mot-cua.csv", [row])
@@ -288,7 +376,7 @@ def test_r20_the_commune_of_an_inbox_reaches_the_load(home: Home, tmp_path: Path
     assert (result.status, result.rows_accepted) == ("loaded", 1), result
 
 
-def test_r20_settings_that_cannot_be_used_stop_before_anything(home: Home) -> None:
+def test_pull_settings_that_cannot_be_used_stop_before_anything(home: Home) -> None:
     settle(home, "- name: xa\n  url: sftp://a:mat-khau@may/\n")
     with pytest.raises(UserError, match=r"inboxes.yaml:3: không ghi mật khẩu") as caught:
         pull(home)
