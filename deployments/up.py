@@ -142,8 +142,7 @@ def _prefect(root: Path, options: Options) -> tuple[str | None, dict[str, Any], 
         return given, {"database": "given", "reason": ""}, None
     database = prefect_database(root)
     port = _free_port(LOOPBACK, options.prefect_port, "--prefect-port")
-    command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
-    command += ["--host", LOOPBACK, "--port", str(port), "--log-level", "warning", "--timeout-graceful-shutdown", "5"]
+    command = [sys.executable, "-m", "deployments.prefect_server", "--port", str(port)]
     env = {**environment.server(root, port, database), guardian.MARK: str(root)}
     part = Part("server", command, env, address=(LOOPBACK, port, "/api/health"))
     return f"http://{LOOPBACK}:{port}/api", {"database": database.kind, "reason": database.reason}, part

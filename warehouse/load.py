@@ -22,7 +22,7 @@ FACT_COLUMNS: Final = (
 #: Rows that are sorted, encoded and sent together.
 CHUNK_ROWS: Final = 100_000
 #: A table that grew by this share since its statistics were made gets new ones, from a size on at which plans matter.
-GROWTH: Final = 0.25
+GROWTH: Final = 0.5
 ANALYZE_PAGES: Final = 500
 #: More units than this in a file, and it takes the table for itself: the server has a few thousand locks for everybody.
 MOST_UNITS: Final = 64
@@ -189,7 +189,8 @@ def merge(
         found = _in_force(tx, facts, source, known_from, place, parsed)
         place, known_to = _what_changes(place, parsed, found)
         merged.changed = parsed.key_hash[place]
-        merged.closed = _close(tx, facts, source, known_from, added_by)
+        if found["same"].eq(False).any():  # else nothing in force is contradicted
+            merged.closed = _close(tx, facts, source, known_from, added_by)
     merged.inserted = len(place)
     merged.unchanged = merged.accepted - merged.inserted
     if len(place):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 
 import click
 import uvicorn
 
 from apps.web.app import application
+from deployments.quiet import QuietServer
 from flows.steps.home import open_home
 from flows.steps.logs import Log
 
@@ -18,19 +18,16 @@ from flows.steps.logs import Log
 @click.option("--port", type=int, default=8765)
 def main(host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT. No access log: who looked at the page is nobody's business."""
-    # The server sends itself the signal that stopped it once more when it has stopped; by then it has been heard.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
     home = open_home()
     log = Log(home.root, "web")
     log.info("started", pid=os.getpid(), port=port)
-    server = uvicorn.Server(
+    server = QuietServer(
         uvicorn.Config(
             application(home, log), host=host, port=port, log_level="warning", access_log=False, server_header=False,
             timeout_graceful_shutdown=5, limit_concurrency=64, lifespan="off", ws="none",
         )
     )  # fmt: skip
-    server.run()
+    server.serve_until_stopped()
     log.info("stopped")
     os._exit(0)  # a question that still waits for a dead database must not hold the process
 

@@ -20,6 +20,8 @@ Advance = Callable[[str, int, int], None]
 BEGINS: Final = time(1)
 #: A night is late after these minutes, and the alarm is raised.
 MISSED_AFTER: Final = timedelta(minutes=25)
+#: A night that takes longer than this is stuck, whatever it says of itself.
+HANGS: Final = timedelta(hours=2)
 #: How far back missed nights are made up for; older ones are skipped.
 BACKFILL: Final = timedelta(days=14)
 
@@ -37,17 +39,22 @@ def night_of(moment: datetime) -> date:
 
 def due(tx: Transaction, moment: datetime) -> list[date]:
     """Return the nights that have begun by `moment`, are not settled and do not run now, oldest first: at most BACKFILL back."""
-    running = _running(tx)
-    return [day for day in _unsettled(tx, moment) if begin_of(day) >= moment - BACKFILL and day != running]
+    running, _ = _running(tx)
+    return [day for day in _unsettled(tx, moment) if day != running]
 
 
 def missed(tx: Transaction, moment: datetime) -> list[date]:
-    """Return the due nights that should have run MISSED_AFTER ago or earlier, oldest first."""
-    return [day for day in due(tx, moment) if begin_of(day) + MISSED_AFTER <= moment]
+    """Return the nights without a result that should have begun MISSED_AFTER ago or earlier, oldest first.
+
+    One that runs now is none of them, until it has run for HANGS.
+    """
+    running, since = _running(tx)
+    alive = running if since is not None and moment - since < HANGS else None
+    return [day for day in _unsettled(tx, moment) if day != alive and begin_of(day) + MISSED_AFTER <= moment]
 
 
-def _unsettled(tx: Transaction, moment: datetime) -> list[date]:
-    """Return every expected night without a result, oldest first."""
+def _unsettled(tx: Transaction, moment: datetime, *, old: bool = False) -> list[date]:
+    """Return the expected nights without a result, oldest first: not more than BACKFILL back, or (old) those before."""
     from warehouse import chain
 
     since = chain.nights_since(tx)
@@ -56,17 +63,17 @@ def _unsettled(tx: Transaction, moment: datetime) -> list[date]:
     first, last = night_of(since) + timedelta(1), night_of(moment)
     settled = {night_of(as_of) for as_of in chain.settled_nights(tx, begin_of(first))}
     nights = (first + timedelta(n) for n in range((last - first).days + 1))
-    return [day for day in nights if day not in settled]
+    return [day for day in nights if day not in settled and (begin_of(day) < moment - BACKFILL) is old]
 
 
-def _running(tx: Transaction) -> date | None:
-    """Return the night that runs at this moment."""
+def _running(tx: Transaction) -> tuple[date | None, datetime | None]:
+    """Return the night that runs at this moment, and since when."""
     from flows.steps.lease import NIGHT
     from warehouse import chain
 
     lease = chain.live_lease(tx, NIGHT)
     kind, _, day = (lease["subject"] if lease else "").partition(":")
-    return date.fromisoformat(day) if kind == "night" else None
+    return (date.fromisoformat(day), lease["taken_at"]) if lease and kind == "night" else (None, None)
 
 
 def skip_old(home: Home, moment: datetime) -> list[date]:
@@ -75,7 +82,7 @@ def skip_old(home: Home, moment: datetime) -> list[date]:
 
     with home.database.begin() as tx:
         tx.lock("nights:skip")
-        old = [day for day in _unsettled(tx, moment) if begin_of(day) < moment - BACKFILL]
+        old = _unsettled(tx, moment, old=True)
         for day in old:
             chain.record_night(tx, begin_of(day), moment, moment, None, "skipped", {"reason": "too_old"})
     return old

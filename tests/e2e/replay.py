@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 
 from tests.e2e import up_kit
+from warehouse import place
 
 FIRST = date(2023, 3, 1)
 NIGHT, MORNING, EVENING = "01:00:00", "07:05:00", "18:30:00"
@@ -53,7 +54,8 @@ class Replay:
 
     def __init__(self, home: Path, mail_port: int) -> None:
         self.home, self.clock = home, home.with_name(f"{home.name}.clock")
-        home.mkdir(parents=True, mode=0o700)
+        place.make_home(home)
+        place.secret(home, "applicant_token_key", lambda: "5e" * 32)  # the tokens of both homes must be the same
         address = f"mailto://127.0.0.1:{mail_port}?from=cchc@huyen.example&to={home.name}@xa.example"
         settings = f'recipients:\n  - name: Văn phòng\n    url: "{address}"\n'
         (home / "alerts.yaml").write_text(settings, encoding="utf-8")
@@ -110,7 +112,7 @@ class ByHand(Replay):
     def day(self, day: date, source: Path) -> None:
         from flows.steps.forecast_refresh import refresh
         from flows.steps.home import Home, now
-        from flows.steps.nights import run_due
+        from flows.steps.nightly import nightly
         from flows.steps.outgoing import deliver
         from flows.steps.publication import alarmed
         from flows.steps.react import react
@@ -119,7 +121,7 @@ class ByHand(Replay):
         with _clock(self.clock):
             home.prepare()
             self.at(day, NIGHT)
-            run_due(home)
+            nightly(home)
             deliver(home)
             self.at(day, MORNING)
             deliver(home)
@@ -280,7 +282,7 @@ def replay(folder: Path, days: int, *options: str, say: Any = lambda *_: None) -
             running.stop()
             return {
                 "hand": told(homes[0]), "up": told(homes[1]), "happened": running.happened,
-                "mails": [mails_of(post, home.name) for home in homes], "ids": [str(mail["message-id"]) for mail in post.mails],
+                "mails": [mails_of(post, home.name) for home in homes], "ids": [(str(mail["to"]), str(mail["message-id"])) for mail in post.mails],
             }  # fmt: skip
         finally:
             if running is not None:

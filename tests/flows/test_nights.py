@@ -83,8 +83,10 @@ def test_a_night_is_due_until_one_came_to_a_result_and_missed_after_25_minutes(c
     assert asked(clean, nights.missed, "2023-05-15T01:25:00") == ["2023-05-15"]
     ran(clean, "2023-05-15T01:10:00", "failed")
     assert asked(clean, nights.missed, "2023-05-15T01:25:00") == ["2023-05-15"]
-    with lease.held(clean, lease.NIGHT, "night:2023-05-15"):
-        assert asked(clean, nights.missed, "2023-05-15T02:00:00") == []
+    with lease.held(clean, lease.NIGHT, "night:2023-05-15"):  # taken at 10:00
+        assert asked(clean, nights.missed, "2023-05-15T11:59:59") == []
+        assert asked(clean, nights.missed, "2023-05-15T12:00:00") == ["2023-05-15"]  # stuck
+        assert asked(clean, nights.due, "2023-05-15T12:00:00") == []
     ran(clean, "2023-05-15T02:00:00")
     assert asked(clean, nights.due, "2023-05-15T23:00:00") == []
 

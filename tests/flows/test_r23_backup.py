@@ -50,9 +50,9 @@ class Saved:
             path.write_text("{}\n", encoding="utf-8")
         place = folder / "kho"
         place.mkdir()
+        self.digests = dump.digests_of(home.root)
         self.document = backup(home, place)
         self.path = Path(self.document["file"])
-        self.digests = dump.digests_of(home.root)
         self.secrets = json.loads((home.root / "secrets.json").read_text())
         shutil.rmtree(own)
         for path in settings:

@@ -21,8 +21,8 @@ from flows.steps.retention import prune
 from tests.flows import kit
 
 pytestmark = [pytest.mark.db, pytest.mark.slow, pytest.mark.timeout(7200)]
-#: By hand: CCHC_R26_NIGHTS=365 runs whole nights (three quarters of their time is the forecast and its pictures) and prints
-#: what it measured. Otherwise a few nights without forecast.
+#: By hand: CCHC_R26_NIGHTS=365 runs nights with their forecast and prints what it measured; otherwise a few without. Pictures
+#: are drawn by a process that ends with them.
 BY_HAND = "CCHC_R26_NIGHTS" in os.environ
 NIGHTS = int(os.environ.get("CCHC_R26_NIGHTS", "16"))
 WARM = max(6, NIGHTS // 8)
@@ -100,6 +100,7 @@ def home(clean: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     monkeypatch.setattr("flows.steps.inbox.gate_of", quick_gate)
     monkeypatch.setattr("flows.steps.inbox.SETTLE_S", 0.0)
     monkeypatch.setattr("flows.steps.forecast.DRAWS", 300)
+    monkeypatch.setattr("flows.steps.forecast_night.shown", lambda *_: {})
     if not BY_HAND:
         monkeypatch.setattr("flows.steps.nightly.foretold", no_forecast)
     yield clean
