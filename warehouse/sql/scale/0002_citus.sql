@@ -3,7 +3,7 @@
 -- Distribution column: unit_code, so that all dossiers of a commune lie on one node and counts by commune stay there.
 --
 -- What stands in the way, in the order one meets it:
--- 1. A load asks by key_hash across all communes (a dossier may be handed over to another commune): every load would ask every
+-- 1. A load asks by key_hash alone, although the key names the unit: until it asks by unit_code as well, every load asks every
 --    node. Bearable for files of one district, not for a province's file.
 -- 2. Advisory locks (table:dossiers, content:…) are of one node: all writers must connect to the same coordinator.
 -- 3. Identity columns: load_id must follow commits; keep the ledger (files, loads, load_units, arrivals) as local tables of the
