@@ -90,8 +90,7 @@ def _forecast(home: Home, year: int, past: list[int], advance: Advance) -> tuple
     document: dict[str, Any] = {}
     for month, day in FORECAST_ON:
         asked = question(year, as_of=datetime(year, month, day, 23, 59, 59, tzinfo=ZONE))
-        with home.database.begin() as tx:
-            document = forecast_and_store(home, tx, asked, draws=DRAWS, seed=SEED, origin="demo", advance=advance)
+        document = forecast_and_store(home, asked, draws=DRAWS, seed=SEED, origin="demo", advance=advance)
     advance("vẽ biểu đồ", 0, 1)
     return document, write_forecast(home, document) | draw_pictures(home, document, [COMMUNE])
 

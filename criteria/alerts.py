@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import timedelta
 from functools import lru_cache
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
@@ -20,7 +21,7 @@ KINDS: Final[Mapping[str, tuple[str, tuple[str, ...], bool]]] = {
     "measure": ("share", ("measure", "breached", "threshold", "min_cases"), True),
     "commitment": ("state", (), True),
     "survey_days": ("working_days", ("threshold", "window_days"), True),
-    "review_months": ("months", ("threshold", "grace_days"), True),
+    "review_months": ("none", ("grace_days",), True),
     "grade_chance": ("chance", ("breached", "threshold"), True),
     "rank_drop": ("places", ("threshold", "window_days"), True),
     "lost_points": ("points", ("threshold", "window_days"), True),
@@ -29,6 +30,7 @@ KINDS: Final[Mapping[str, tuple[str, tuple[str, ...], bool]]] = {
     "source_late": ("days", (), False),
     "file_rejected": ("none", ("window_days",), False),
     "night_missed": ("none", (), False),
+    "stuck": ("none", (), False),
 }
 BREACHES: Final = (">=", ">", "<=", "<")
 #: What an installation may change of a rule.
@@ -83,12 +85,24 @@ class AlertRule:
         """Whether an episode is about a year and ends with it."""
         return KINDS[self.kind][2]
 
+    def margin_at(self, edge: float | None) -> float:
+        """Return how far from a threshold is clear: no farther than the figure can go, or the alert could never end.
+
+        What is too little ("<") is a share or a chance, what is too much may be none at all.
+        """
+        if edge is None:
+            return self.clear_margin
+        room = edge if self.breached in (">=", ">") else 1.0 - edge
+        return min(self.clear_margin, max(room, 0.0))
+
     @property
     def target(self) -> str | None:
         """The target whose value is the threshold, if one is."""
         return str(self.threshold["target"]) if isinstance(self.threshold, Mapping) else None
 
 
+#: What only some kinds use. A margin goes with a threshold that every entry of the kind has.
+_SPECIAL: Final = ("measure", "breached", "threshold", "clear_margin", "min_cases", "window_days", "grace_days")
 #: Fields of an entry → the fields of the record. `for` is no name for one.
 _NAMES: Final = {"for": "lasts"}
 _FIELDS: Final = tuple(f for f in fields(AlertRule) if f.name not in ("name", "own"))
@@ -134,7 +148,9 @@ def _rule(name: str, entry: Any, change: Any, path: Path) -> AlertRule:
     strange = sorted(set(map(str, change)) - set(CHANGEABLE))
     if strange:
         raise CriteriaError(f"{name}: không đổi được «{strange[0]}»; đổi được: {', '.join(CHANGEABLE)}")
-    problems = [text for text in (*entry_problems({**entry, **change}),)]
+    if isinstance(change.get("threshold"), Mapping):  # what is published is a target already
+        raise CriteriaError(f"{name}: threshold phải là số; muốn dùng chỉ tiêu đã công bố thì bỏ mục này")
+    problems = entry_problems({**entry, **change})
     if problems:
         where = f"{path}: " if not change else ""
         raise CriteriaError(f"{where}{name}: {problems[0][1]}")
@@ -163,6 +179,8 @@ def entry_problems(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
     needed = KINDS[kind][1] if kind in KINDS else ()
     for name in needed:
         check(name in entry, name, f"loại {kind} cần trường {name}")
+    for name in _SPECIAL if kind in KINDS else ():
+        check(name not in entry or name in _used(kind), name, f"loại {kind} không dùng trường {name}")
     for name in ("label", "owner", "todo", "runbook", "why"):
         check(isinstance(entry.get(name), str) and bool(str(entry.get(name)).strip()), name, f"{name} phải là chữ")
     for name in ("for", "clear_for", "cool_down"):
@@ -180,23 +198,29 @@ def entry_problems(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
+def _used(kind: str) -> frozenset[str]:
+    unit, needed, _ = KINDS[kind]
+    may = (("threshold",) if unit not in ("state", "none") else ()) + (("clear_margin",) if "threshold" in needed else ())
+    return frozenset(needed + may)
+
+
 def _threshold_problems(entry: Mapping[str, Any], kind: str) -> list[tuple[str, str]]:
     value: Any = entry.get("threshold")
     margin: Any = entry.get("clear_margin", 0)
     of_target = isinstance(value, Mapping) and set(value) == {"target"} and kind == "measure"
     unit = KINDS[kind][0] if kind in KINDS else "none"
     found = []
-    if value is not None and not of_target and not _number(value):
+    if value is None and "threshold" in entry:
+        found.append(("threshold", "threshold để trống; ghi một số hoặc bỏ cả mục"))
+    elif value is not None and not of_target and not _number(value):
         found.append(("threshold", f"threshold «{value}» phải là số" + (" hoặc {target: tên}" if kind == "measure" else "")))
     elif _number(value) and not (0 <= value <= 1 if unit in ("share", "chance") else value > 0):
         limits = "từ 0 đến 1 (0.01 = 1 %)" if unit in ("share", "chance") else "lớn hơn 0"
         found.append(("threshold", f"threshold «{value}» phải {limits}"))
-    if value is not None and unit in ("state", "none"):
-        found.append(("threshold", f"loại {kind} không có ngưỡng; bỏ threshold"))
     if not (_number(margin) and margin >= 0):
         found.append(("clear_margin", f"clear_margin «{margin}» phải là số từ 0 trở lên"))
     return found
 
 
 def _number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)

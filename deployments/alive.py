@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import socket
 import sys
-from typing import Final
 
+from flows.steps.health import SILENT_S
 from flows.steps.home import open_home
 from warehouse import events
 from warehouse.errors import DatabaseError
-
-#: A part says so every half minute; the desk of a slow machine may miss a few.
-SILENT_S: Final = 180.0
 
 
 def alive(component: str) -> bool:

@@ -24,6 +24,6 @@ def need_server() -> None:
             return
         except PrefectAway as problem:
             if time.monotonic() > until:
-                print(f"Máy chủ Prefect ở {url} không trả lời ({problem}); hãy khởi động nó rồi chạy lại.", file=sys.stderr)
+                print(f"Máy chủ Prefect ở {url} chưa dùng được ({problem}); hãy khởi động nó rồi chạy lại.", file=sys.stderr)
                 raise SystemExit(1) from None
             time.sleep(1)

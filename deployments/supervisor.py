@@ -156,16 +156,20 @@ class Supervisor:
         notify.tell("WATCHDOG=1")
         self._guarded()
         self._all_well()
-        if engine.is_embedded():
-            self._tried(self._database_up)
-        if self._ticks % 3 == 0 or self.states() != self._told:
-            self._tried(self._beat)
+        self._tried(self._database)
         if probe and self._ticks % 6 == 0:
             self._end_hanging()
         if self._ticks % 360 == 0:
             for name in bound(self.home.root):
                 self.log.info("log.cut", file=name)
         self._ticks += 1
+
+    def _database(self) -> None:
+        """See to it that the embedded PostgreSQL runs, and say in the database that we are alive."""
+        if engine.is_embedded():
+            self._database_up()
+        if self._ticks % 3 == 0 or self.states() != self._told:
+            self._beat()
 
     def _database_up(self) -> None:
         """Start the embedded PostgreSQL when it died. In a home with a long path it then has another socket: Prefect is told."""

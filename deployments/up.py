@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -28,6 +29,7 @@ LOOPBACK: Final = "127.0.0.1"
 _LEFTOVERS_S: Final = 60.0
 #: Seconds a clean stop of the embedded database may take.
 _STOP_S: Final = 100.0
+_NO_HOST: Final = "Không có địa chỉ «{}» trên máy này; hãy dùng 127.0.0.1 hoặc địa chỉ của máy."
 
 
 @dataclass(frozen=True)
@@ -119,10 +121,12 @@ def _free_port(host: str, port: int, option: str) -> int:
             probe.bind((host, port))
             return int(probe.getsockname()[1])
     except socket.gaierror:
-        raise UserError("bad_host", f"Không có địa chỉ «{host}» trên máy này; hãy dùng 127.0.0.1 hoặc địa chỉ của máy.") from None
+        raise UserError("bad_host", _NO_HOST.format(host)) from None
     except OSError as problem:
-        detail = problem.strerror or type(problem).__name__
-        text = f"Không mở được cổng {port} ở {host} ({detail}); chọn cổng khác bằng {option}, hoặc {option} 0 để tự chọn."
+        if problem.errno == errno.EADDRNOTAVAIL:
+            raise UserError("bad_host", _NO_HOST.format(host)) from None
+        why = "cổng dưới 1024 cần quyền quản trị" if problem.errno == errno.EACCES else "đang có chương trình khác dùng"
+        text = f"Không mở được cổng {port} ở {host} ({why}); chọn cổng khác bằng {option}, hoặc {option} 0 để tự chọn."
         raise UserError("port_taken", text) from None
 
 

@@ -8,6 +8,7 @@ from prefect import flow, get_run_logger
 
 from flows.steps import alerts, outgoing
 from flows.steps.home import now, open_home
+from flows.steps.logs import discreet
 
 
 @flow(name="alert")
@@ -15,9 +16,10 @@ def alert() -> dict[str, Any]:
     """Judge the rules on what the database says now, then send what waits; returns what each of the two did."""
     home = open_home()
     home.prepare()
-    with home.database.begin() as tx:
-        found = alerts.evaluate(home, tx, now())
-    sent = outgoing.deliver(home)
+    with discreet(home.root):
+        with home.database.begin() as tx:
+            found = alerts.evaluate(home, tx, now())
+        sent = outgoing.deliver(home)
     answer = {"opened": len(found["opened"]), "resolved": len(found["resolved"]), "open": found["open"], "sent": sent}
     get_run_logger().info("%s", answer)
     return answer

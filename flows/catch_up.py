@@ -15,6 +15,7 @@ from flows.events import relay
 from flows.steps import forecast_refresh, nights, outgoing
 from flows.steps import react as reactions
 from flows.steps.home import Home, open_home
+from flows.steps.logs import discreet
 
 #: The schedule and the desk start a night first.
 _GRACE: Final = timedelta(minutes=10)
@@ -43,5 +44,6 @@ def catch_up() -> dict[str, Any]:
             log.error("%s: %s", name, type(problem).__name__)
             failures.append(problem)
     if failures:
-        raise failures[0]
+        with discreet(home.root):
+            raise failures[0]
     return done

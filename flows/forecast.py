@@ -12,6 +12,7 @@ from flows.steps import forecast_document as steps
 from flows.steps import forecast_refresh
 from flows.steps.forecast import DRAWS, SEED
 from flows.steps.home import open_home
+from flows.steps.logs import discreet
 from flows.steps.measure import question
 from flows.steps.rules import overdue_definition
 
@@ -21,13 +22,13 @@ def forecast_and_store(
     year: int, as_of: datetime | None, known_at: datetime | None, definition: str | None, criteria_set: str | None,
     draws: int, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """Forecast every commune and store the result, in one transaction."""
+    """Forecast every commune and store the result."""
     home = open_home()
     home.prepare()
     late = overdue_definition(home, criteria_set, definition)
     asked = question(year, as_of=as_of, known_at=known_at, definition=late)
-    with home.database.begin() as tx:
-        return steps.forecast_and_store(home, tx, asked, criteria_set, draws=draws, seed=seed)
+    with discreet(home.root):
+        return steps.forecast_and_store(home, asked, criteria_set, draws=draws, seed=seed)
 
 
 @flow(name="forecast")
@@ -51,6 +52,7 @@ def forecast_again() -> dict[str, Any]:
     """Forecast the running year when its newest score rests on loads no forecast has seen; returns what was done."""
     home = open_home()
     home.prepare()
-    answer = forecast_refresh.refresh(home)
+    with discreet(home.root):
+        answer = forecast_refresh.refresh(home)
     get_run_logger().info("%s", answer["status"])
     return answer

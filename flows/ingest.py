@@ -9,6 +9,7 @@ from prefect import flow, get_run_logger
 
 from flows.province import load_parts
 from flows.steps.home import open_home
+from flows.steps.logs import discreet
 from flows.steps.parts import parts_of
 
 
@@ -22,7 +23,8 @@ def ingest(
     """
     home = open_home()
     home.prepare()
-    files = [result.to_json() for result in load_parts(home, parts_of(paths, received_at), contract, unit)]
+    with discreet(home.root):
+        files = [result.to_json() for result in load_parts(home, parts_of(paths, received_at), contract, unit)]
     rejected = sum(file["status"] == "rejected" for file in files)
     get_run_logger().info("%d files, %d rejected", len(files), rejected)
     return {"files": files}

@@ -11,6 +11,7 @@ from prefect import flow, get_run_logger
 from flows.province import take_inbox_apart
 from flows.steps import nightly as steps
 from flows.steps.home import open_home
+from flows.steps.logs import discreet
 
 
 @flow(name="nightly")
@@ -18,6 +19,7 @@ def nightly(as_of: datetime | None = None, year: int | None = None) -> dict[str,
     """Run the night; returns the document of `cchc nightly --json`. With `CCHC_DASK` its files are loaded by the workers."""
     home = open_home()
     home.prepare()
-    document = steps.nightly(home, as_of=as_of, year=year, take=take_inbox_apart)
+    with discreet(home.root):
+        document = steps.nightly(home, as_of=as_of, year=year, take=take_inbox_apart)
     get_run_logger().info("%s: %s", document["status"], document["message"])
     return document

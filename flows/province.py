@@ -13,12 +13,13 @@ from typing import Any, Final
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.runner import NoWorkers, dask_address, workers
+from flows.runner import NoWorkers, answer_of, dask_address, workers
 from flows.steps import parts as steps
 from flows.steps.files import FileResult
 from flows.steps.home import Home, UserError, open_home
 from flows.steps.inbox import Advance, take_inbox
 from flows.steps.ingest import gate_of, ingest_files
+from flows.steps.logs import discreet
 from flows.steps.parts import Part
 
 #: How often a worker tries a file again when the database refuses it, and after how many seconds.
@@ -35,9 +36,10 @@ def load_file(
     home = open_home()
     home.prepare()
     try:
-        if steps.identity(home) != installation:
-            return None
-        return steps.load_part(home, Part(place, dated), contract, unit, origin).to_json()
+        with discreet(home.root):
+            if steps.identity(home) != installation:
+                return None
+            return steps.load_part(home, Part(place, dated), contract, unit, origin).to_json()
     finally:
         home.database.close()
 
@@ -86,7 +88,9 @@ def _on_workers(
             asked = [runner.submit(load_file, dict(zip(names, (part.place, part.dated, *rest)))) for part in parts]
             for k, future in enumerate(asked):
                 try:
-                    answer = future.result()
+                    answer = answer_of(runner, future)
+                except NoWorkers:
+                    raise
                 except Exception as problem:  # the worker died too often, or cannot reach what it needs: done here instead
                     get_run_logger().warning("a worker gave up on a file: %s", type(problem).__name__)
                     continue
@@ -94,5 +98,5 @@ def _on_workers(
                     raise UserError("other_installation", _OTHER)
                 done[k] = FileResult(**answer)
     except NoWorkers as problem:
-        get_run_logger().warning("no Dask worker answers (%s): the files are loaded here", problem)
+        get_run_logger().warning("no Dask worker answers (%s): what is left is loaded here", problem)
     return done

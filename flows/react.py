@@ -9,6 +9,7 @@ from prefect import flow, get_run_logger
 
 from flows.steps import react as steps
 from flows.steps.home import open_home
+from flows.steps.logs import discreet
 
 #: Who is at work may have asked the database before this event: he is waited for, then asked again. Seconds.
 _PATIENCE_S: Final = 900.0
@@ -21,7 +22,8 @@ def react() -> dict[str, Any]:
     home = open_home()
     home.prepare()
     until = time.monotonic() + _PATIENCE_S
-    while (answer := steps.react(home))["status"] == "busy" and time.monotonic() < until:
-        time.sleep(_AGAIN_S)
+    with discreet(home.root):
+        while (answer := steps.react(home))["status"] == "busy" and time.monotonic() < until:
+            time.sleep(_AGAIN_S)
     get_run_logger().info("%s", answer["status"])
     return answer

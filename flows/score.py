@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.steps import runs as steps
 from flows.steps.home import open_home
+from flows.steps.logs import discreet
 from flows.steps.measure import question
 
 
@@ -21,7 +22,7 @@ def score_and_publish(
     home = open_home()
     home.prepare()
     asked = question(year, as_of=as_of, known_at=known_at, definition=definition)
-    with home.database.begin() as tx:
+    with discreet(home.root), home.database.begin() as tx:
         return steps.score_and_publish(home, tx, asked, criteria_set, "score")
 
 

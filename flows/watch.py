@@ -43,6 +43,9 @@ DAY_S: Final = 86_400.0
 REPLAY_S: Final = 0.5
 #: After this the gate's worker is let go of until the next file: it holds some hundred megabytes.
 GATE_IDLE_S: Final = 600.0
+#: A work that fails for so long, and an inbox elsewhere that does, are told to people (rule work_stuck).
+WORK_TOLD_S: Final = 300.0
+INBOX_TOLD_S: Final = 3600.0
 #: A file that could not even be opened is tried again after this.
 STUCK_S: Final = 300.0
 #: Where there is Prefect its schedule comes first, with the night and with the forecast that follows a score.
@@ -71,6 +74,7 @@ class Work:
     wake: threading.Event = field(default_factory=threading.Event)
     failures: int = 0
     trouble: str | None = None
+    failing_since: float | None = None
 
 
 class Desk:
@@ -92,7 +96,8 @@ class Desk:
         self._nights_at, self._nights_failed = 0.0, 0
         self._published_at: float | None = time.monotonic()  # a score may wait for its forecast since before this start
         self._tidied_at: float | None = None
-        self._missed: list[date] = []
+        self._alarming: tuple[list[date], dict[str, str]] | None = None  # what the alarm was raised over: nights, what is stuck
+        self._closed: dict[str, float] = {}  # inboxes elsewhere that cannot be fetched from, and since when
 
     # --- running and stopping ---
 
@@ -122,7 +127,7 @@ class Desk:
         while not self.stop.is_set():
             try:
                 pause = work.round()
-                work.failures, work.trouble = 0, None
+                work.failures, work.trouble, work.failing_since = 0, None, None
             except Stopping:
                 return
             except Exception as problem:
@@ -134,6 +139,7 @@ class Desk:
         """Note a failure; returns the seconds until the next try."""
         pause = BACKOFF_S[min(work.failures, len(BACKOFF_S) - 1)]
         work.failures += 1
+        work.failing_since = work.failing_since or time.monotonic()
         passing = trouble(problem, self.home.root)
         work.trouble = passing[0] if passing else _code(problem)
         self.log.error("failed", problem, work=work.name, failures=work.failures, again_s=pause)
@@ -259,30 +265,43 @@ class Desk:
     def _pull(self) -> float:
         """Fetch from inboxes elsewhere; what is fetched arrives in the inbox like anything else."""
         if not (self.home.root / "inboxes.yaml").exists():
+            self._closed = {}
             return LATER_S
         from flows.steps.pull import pull
 
-        for found in pull(self.home):
+        entries = pull(self.home)
+        for found in entries:
             self.log.info("pull", **{name: found[name] for name in ("inbox", "status") if name in found})
+        closed = (found["inbox"] for found in entries if found["status"] in ("failed", "later"))
+        self._closed = {name: self._closed.get(name, time.monotonic()) for name in closed}
         return PULL_S
 
     def _pulse(self) -> float:
-        """Say that the desk is alive, and raise the alarm over a night that nobody ran."""
+        """Say that the desk is alive, and raise the alarm over a night that nobody ran and over what is stuck."""
+        from flows.steps.health import stuck
         from flows.steps.nights import missed
         from flows.steps.publication import alarmed
         from warehouse import events
 
         moment = now()
         troubles = {work.name: work.trouble for work in self.works.values() if work.trouble}
+        gate = self.gate is not None and self.gate.pid is not None
+        detail = {"trouble": troubles, "inboxes": sorted(self._closed), "stuck": self._stopped(), "gate": gate}
         with self.home.database.begin() as tx:
-            detail = {"trouble": troubles, "gate": self.gate is not None and self.gate.pid is not None}
             events.beat(tx, COMPONENT, socket.gethostname(), os.getpid(), self.started, moment, detail)
-            late = missed(tx, moment)
-            if late != self._missed:
-                alarmed(self.home, tx, moment)
+            alarming = (missed(tx, moment), stuck(self.home, tx))
+            if alarming != self._alarming:
+                alarmed(self.home, tx, moment, units=())
                 self.works["post"].wake.set()
-        self._missed = late
+        self._alarming = alarming
         return by_clock(BEAT_S)
+
+    def _stopped(self) -> dict[str, str]:
+        """Return what has not worked for so long that somebody should be told → why."""
+        clock = time.monotonic()
+        failing = [work for work in self.works.values() if work.failing_since and clock - work.failing_since >= WORK_TOLD_S]
+        closed = [name for name, since in self._closed.items() if clock - since >= INBOX_TOLD_S]
+        return {f"work:{work.name}": work.trouble or "" for work in failing} | {f"inbox:{name}": "failed" for name in closed}
 
     def _later(self) -> float:
         """The forecast that follows a score, once files have stopped coming; and once a day, forgetting what is old."""
@@ -301,16 +320,8 @@ class Desk:
             if answer["status"] == "busy":
                 self._published_at = clock
             self.log.info("forecast", status=answer["status"], forecast=answer["forecast"], seconds=answer["seconds"])
-            if answer["status"] == "done":
-                self._judge_again()
+            self.works["post"].wake.set()
         return by_clock(LATER_S)
-
-    def _judge_again(self) -> None:
-        from flows.steps.publication import alarmed
-
-        with self.home.database.begin() as tx:
-            alarmed(self.home, tx, now())
-        self.works["post"].wake.set()
 
 
 def by_clock(seconds: float) -> float:

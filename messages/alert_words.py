@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from messages import fmt
+from messages.running import WORKS
 
 if TYPE_CHECKING:
     from criteria.alerts import AlertRule
@@ -25,7 +26,7 @@ MESSAGE_STATES: Final[Mapping[str, str]] = {
 MESSAGE_KINDS: Final[Mapping[str, str]] = {
     "open": "cảnh báo mới", "resolve": "đã hết", "digest": "tổng hợp sáng", "test": "tin thử",
 }  # fmt: skip
-#: A rule's `todo` → what whoever acts does first.
+#: A rule's `todo` → what whoever acts does first. SỐ: the alert's number.
 TODO: Final[Mapping[str, str]] = {
     "overdue": "Rà các hồ sơ trễ hạn, trả ngay hồ sơ đã có kết quả; với hồ sơ chưa xong, xin lỗi và hẹn lại theo quy định.",
     "satisfaction": "Đọc các phiếu chưa hài lòng gần đây, tìm nội dung bị chê nhiều nhất và chấn chỉnh ngay ở bộ phận liên quan.",
@@ -35,13 +36,14 @@ TODO: Final[Mapping[str, str]] = {
     "commitment": "Xem lại cam kết, báo cáo nguyên nhân và việc khắc phục trong kỳ giao ban gần nhất.",
     "survey_day": "Lấy phiếu ngay trong ngày làm việc này; nếu đã lấy mà chưa nhập thì nhập đủ phiếu của các ngày còn thiếu.",
     "review": "Hoàn thành đánh giá của tháng còn thiếu và nhập kết quả.",
-    "grade": "Chọn các việc thêm được nhiều điểm nhất trong trang dự báo và giao người làm.",
-    "rank": "Xem trang dự báo: tiêu chí nào giảm so với tuần trước thì xử lý tiêu chí đó trước.",
+    "grade": "Xem dự báo bằng lệnh «cchc forecast», chọn các việc thêm được nhiều điểm nhất và giao người làm.",
+    "rank": "Xem dự báo bằng lệnh «cchc forecast»; tiêu chí nào giảm so với tuần trước thì xử lý tiêu chí đó trước.",
     "criterion": "Xem lý do mất điểm bằng lệnh «cchc explain» và xử lý hồ sơ, tài liệu còn thiếu.",
     "named_again": "Làm việc với công chức bị phản ánh, xác minh nội dung và trả lời người dân. Xem trên máy, không chuyển tiếp tin này.",
     "due_soon": "Đôn đốc giải quyết các hồ sơ này trước hạn.",
     "source_late": "Xuất tệp mới của nguồn này và bỏ vào hộp thư; nếu hệ thống nguồn không xuất được thì báo đơn vị quản lý.",
-    "file_rejected": "Xem lý do bằng lệnh «cchc quarantine list» hoặc báo cáo kiểm tra, xuất lại tệp đúng mẫu rồi nạp lại.",
+    "file_rejected": "Xem tên tệp và lý do bằng lệnh «cchc alerts show SỐ», xuất lại tệp đúng mẫu rồi bỏ vào hộp thư.",
+    "stuck": "Chạy «cchc doctor» để biết nguyên nhân và cách sửa; tệp đã nhận không mất, máy tự làm tiếp khi hết vướng.",
     "night_missed": "Kiểm tra máy có bật ban đêm không, rồi chạy «cchc doctor»; chuỗi việc tự chạy bù khi máy bật lại.",
 }
 
@@ -58,7 +60,7 @@ def figure(value: float | None, unit: str) -> str:
     if value is None or value != value:
         return fmt.DASH
     if unit in ("share", "chance"):
-        return fmt.percent(value, 2 if unit == "share" else 0)
+        return fmt.percent(value, 2 if unit == "share" else 1)
     if value <= 0 and unit in _CHANGES:
         return _CHANGES[unit]
     return f"{fmt.number(value, _DECIMALS.get(unit, 0))}{fmt.NBSP}{_UNITS[unit]}"
@@ -66,7 +68,7 @@ def figure(value: float | None, unit: str) -> str:
 
 _DECIMALS: Final[Mapping[str, int]] = {"places": 1, "points": 2}
 _UNITS: Final[Mapping[str, str]] = {
-    "working_days": "ngày làm việc", "months": "tháng", "places": "bậc", "points": "điểm", "forms": "phiếu", "dossiers": "hồ sơ",
+    "working_days": "ngày làm việc", "places": "bậc", "points": "điểm", "forms": "phiếu", "dossiers": "hồ sơ",
     "days": "ngày",
 }  # fmt: skip
 #: What a figure that is a change for the worse says when there is none.
@@ -75,16 +77,16 @@ _CHANGES: Final[Mapping[str, str]] = {"places": "không tụt", "points": "khôn
 _WANTED: Final[Mapping[str, str]] = {">=": "dưới {}", ">": "không quá {}", "<": "từ {} trở lên", "<=": "trên {}"}
 
 
-def threshold(value: float | None, rule: AlertRule) -> str:
+def threshold(value: float | None, rule: AlertRule, breached: str | None = None) -> str:
     """Return what was wanted: "yêu cầu dưới 1 %", "báo khi từ 5 hồ sơ"; "" where there is no threshold or the first one is too
-    many."""
+    many. breached: when not as the rule says."""
     if value is None or value != value or rule.unit in ("none", "state"):
         return ""
-    if value == 1 and rule.unit in ("working_days", "months", "forms", "dossiers"):
+    if value == 1 and rule.unit in ("working_days", "forms", "dossiers"):
         return ""
     said = figure(value, rule.unit)
     if rule.unit == "share":
-        return f"yêu cầu {_WANTED[rule.breached].format(said)}"
+        return f"yêu cầu {_WANTED[breached or rule.breached].format(said)}"
     if rule.unit == "days":
         return f"hạn {said}"
     return f"báo khi {'dưới' if rule.breached in ('<', '<=') else 'từ'} {said}"
@@ -95,9 +97,11 @@ def figures(row: Row, rule: AlertRule | None) -> str:
     if rule is None:
         return ""
     said, detail = figure(row["value"], rule.unit), row["detail"]
+    if rule.unit == "state" and detail.get("said"):
+        return f"{detail['said']}, yêu cầu {detail.get('wanted')}"
     if rule.unit == "share" and said != fmt.DASH and detail.get("numerator") is not None and detail.get("denominator"):
         said += f" ({fmt.count(detail['numerator'])}/{fmt.count(detail['denominator'])})"
-    wanted = threshold(row["threshold"], rule)
+    wanted = threshold(row["threshold"], rule, detail.get("breached"))
     if said == fmt.DASH:
         said = "chưa có số liệu mới"
     return ", ".join(filter(None, (said, wanted)))
@@ -123,21 +127,76 @@ def _month(text: str) -> str:
         return text
 
 
+def _moment(text: str) -> str:
+    try:
+        return fmt.moment(local(datetime.fromisoformat(text)))
+    except ValueError:
+        return text
+
+
+def _stuck(subject: str) -> str:
+    kind, _, name = subject.partition(":")
+    if kind == "work":
+        return WORKS.get(name, name)
+    return f"lấy tệp từ hộp thư «{name}»" if kind == "inbox" else "đĩa gần hết chỗ"
+
+
+#: Why something is stuck; of other codes the doctor knows more.
+_REASONS: Final[Mapping[str, str]] = {
+    "disk_full": "Nguyên nhân: hết chỗ trên đĩa", "full": "Nguyên nhân: đĩa còn dưới 1 GiB",
+    "bad_inboxes": "Nguyên nhân: inboxes.yaml viết sai", "failed": "Đã không lấy được quá một giờ",
+}  # fmt: skip
+
 _ABOUT: Final[Mapping[str, Callable[[str, Row], str]]] = {
-    "commitment": lambda text, detail: f"cam kết {detail.get('label') or text}",
-    "review_months": lambda text, detail: f"tháng {_month(text)}",
-    "survey_days": lambda text, detail: f"ngày {_day(text)}",
-    "lost_points": lambda text, detail: f"tiêu chí {text}",
+    "commitment": lambda text, detail: str(detail.get("label") or text),
+    "review_months": lambda text, detail: _month(text),
     "named_again": lambda text, detail: "",  # the official's key says nothing to people, the name stays on the machine
-    "source_late": lambda text, detail: f"nguồn {detail.get('label') or text}",
-    "file_rejected": lambda text, detail: f"tệp {detail.get('file') or text[:12]}",
-    "night_missed": lambda text, detail: f"đêm {_day(text)}",
+    "source_late": lambda text, detail: str(detail.get("label") or text),
+    "file_rejected": lambda text, detail: f"nhận lúc {_moment(detail['received'])}" if detail.get("received") else text[:12],
+    "night_missed": lambda text, detail: _day(text),
+    "stuck": lambda text, detail: _stuck(text),
 }
 
 
 def about(row: Row, rule: AlertRule | None) -> str:
-    """Return what of the unit an alert is about: "tiêu chí III.3", "đêm 12/03/2023"; "" when there is only one thing."""
+    """Return what of the unit an alert is about: "III.3" (a criterion), "12/03/2023" (a night); "" when there is only one thing."""
     if not row["subject"] or rule is None:
         return str(row["subject"])
     write = _ABOUT.get(rule.kind)
     return write(row["subject"], row["detail"]) if write else str(row["subject"])
+
+
+def _days(detail: Row) -> str:
+    return f"Ngày thiếu phiếu: {', '.join(map(_day, detail['days']))}" if detail.get("days") else ""
+
+
+def _ranks(detail: Row) -> str:
+    if detail.get("rank") is None or detail.get("rank_before") is None:
+        return ""
+    since = f" (dự báo ngày {_day(str(detail['since'])[:10])})" if detail.get("since") else ""
+    return f"Thứ hạng dự kiến: {fmt.number(detail['rank'], 1)}, trước là {fmt.number(detail['rank_before'], 1)}{since}"
+
+
+def _named_months(detail: Row) -> str:
+    return f"Tháng có phản ánh: {', '.join(map(_month, detail['months']))}" if detail.get("months") else ""
+
+
+_MORE: Final[Mapping[str, Callable[[Row], str]]] = {
+    "commitment": lambda detail: f"Cụ thể: {detail['gap']}" if detail.get("gap") else "",
+    "survey_days": _days,
+    "rank_drop": _ranks,
+    "lost_points": lambda detail: f"Tiêu chí: {detail['label']}" if detail.get("label") else "",
+    "named_again": _named_months,
+    "stuck": lambda detail: _REASONS.get(str(detail.get("code")), ""),
+}
+
+
+def more(row: Row, rule: AlertRule | None) -> str:
+    """Return what else is known of the figure, with its label and without a stop: the days, the ranks, the criterion; or ""."""
+    write = _MORE.get(rule.kind) if rule else None
+    return write(row["detail"]) if write else ""
+
+
+def todo(row: Row, rule: AlertRule | None) -> str:
+    """Return what whoever acts does first."""
+    return TODO.get(rule.todo, "").replace("SỐ", str(row["alert_id"])) if rule else ""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta, timezone
 from typing import Any, Final
 
 from messages.fmt import count, day, moment, number
+from messages.running import HERE, parts_named
 
-_HERE: Final = timezone(timedelta(hours=7))
 STATES: Final[Mapping[str, str]] = {"ok": "đạt", "warn": "lưu ý", "fail": "hỏng"}
 LABELS: Final[Mapping[str, str]] = {
     "python": "Python và thư viện",
@@ -93,18 +92,21 @@ TEXTS: Final[Mapping[str, Text]] = {
     "night_failed": lambda v: (
         f"Đêm gần nhất hỏng lúc {moment(v['at'])}.", "Chạy «cchc nightly» để xem lỗi; chi tiết ở logs/errors.log của thư mục cài đặt.",
     ),
-    "no_night": ("Chưa chạy đêm nào.", "Chạy «cchc up», hoặc đặt lịch cho «cchc nightly» lúc 01:00 mỗi đêm."),
+    "no_night": (
+        "Chưa chạy đêm nào.",
+        "Nếu «cchc up» đang chạy thì đợi đến 01:00; nếu không, chạy «cchc up» hoặc đặt lịch cho «cchc nightly» lúc 01:00 mỗi đêm.",
+    ),
     "night_old": lambda v: (f"Đêm gần nhất xong lúc {moment(v['at'])}, đã quá một ngày.", "Kiểm tra «cchc up» hoặc lịch chạy «cchc nightly»."),
     "night": lambda v: (f"Xong lúc {moment(v['at'])}.", ""),
     "not_up": ("«cchc up» không chạy.", "Chạy «cchc up»; nếu chỉ dùng lịch của hệ thống cho «cchc nightly» thì không cần."),
     "part_dead": lambda v: (
-        f"Phần đã ngừng: {', '.join(v['parts'])}.",
+        f"Phần đã ngừng: {parts_named(v['parts'])}.",
         "«cchc up» tự khởi động lại sau vài phút; nếu vẫn vậy, dừng và chạy lại «cchc up», rồi xem thư mục logs.",
     ),
-    "parts": lambda v: (f"Đang chạy: {', '.join(v['parts'])}.", ""),
+    "parts": lambda v: (f"Đang chạy: {parts_named(v['parts'])}.", ""),
     "no_prefect": ("Không dùng Prefect; đêm do «cchc up» hoặc lịch của hệ thống bắt đầu.", ""),
     "prefect_away": (
-        "Máy chủ Prefect ở {url} không trả lời ({detail}).",
+        "Máy chủ Prefect ở {url} chưa dùng được ({detail}).",
         "Chạy lại «cchc up» hoặc máy chủ Prefect; số liệu không mất, phần việc thiếu sẽ được làm bù.",
     ),
     "not_deployed": lambda v: (
@@ -115,7 +117,8 @@ TEXTS: Final[Mapping[str, Text]] = {
         "Prefect chưa lập lịch cho đêm tới.",
         "Kiểm tra mục «Python và thư viện»; khởi động lại máy chủ Prefect và đợi một phút.",
     ),
-    "prefect": lambda v: (f"Prefect trả lời; đêm tới lúc {moment(v['at'].astimezone(_HERE))}.", ""),
+    "schedule_soon": ("Vừa khởi động, Prefect chưa kịp lập lịch cho đêm tới.", "Đợi một phút rồi chạy lại «cchc doctor»."),
+    "prefect": lambda v: (f"Prefect trả lời; đêm tới lúc {moment(v['at'].astimezone(HERE))}.", ""),
     "events": lambda v: (f"{count(v['count'])} sự kiện đang chờ, không có gì quá hạn.", ""),
     "events_wait": lambda v: (
         f"{count(v['count'])} sự kiện chưa báo cho Prefect; sự kiện cũ nhất đã chờ {count(v['minutes'])} phút.",
@@ -127,11 +130,13 @@ TEXTS: Final[Mapping[str, Text]] = {
     "inbox": lambda v: (f"Đọc được {count(v['count'])} tệp.", ""),
     "rejected": ("{count} tệp bị từ chối trong 7 ngày qua.", "Chạy «cchc nightly» để xem lý do từng tệp, rồi xuất lại tệp đúng mẫu."),
     "none_rejected": ("Không có tệp nào bị từ chối trong 7 ngày qua.", ""),
-    "messages_given_up": ("{count} thư không gửi được trong 7 ngày qua.", "Chạy «cchc alerts test TÊN» để thử, rồi sửa địa chỉ trong alerts.yaml."),
+    "messages_given_up": ("{count} thư không gửi được, hoặc không rõ đã tới chưa, trong 7 ngày qua.", "Chạy «cchc alerts test TÊN» để thử, rồi sửa địa chỉ trong alerts.yaml."),
     "messages_overdue": ("{count} thư đến hạn hơn một giờ chưa gửi.", "Kiểm tra «cchc up» và đường mạng; thư sẽ được gửi lại."),
     "messages": ("Không có thư nào bị kẹt.", ""),
+    "alert_warnings": lambda v: (" ".join(v["warnings"]), "Sửa alerts.yaml như trên; thư vẫn được gửi theo phần còn lại."),
     "nobody_told": ("Chưa có người nhận cảnh báo nào.", "Khai báo người nhận trong alerts.yaml ở thư mục cài đặt."),
     "alert_settings": lambda v: (f"Hợp lệ; {count(v['count'])} người nhận.", ""),
+    "inboxes_bad": ("{message}", "Sửa inboxes.yaml; đến lúc đó tệp từ các hộp thư này phải chờ."),
     "inboxes": lambda v: (f"Hợp lệ; {count(v['count'])} hộp thư từ xa." if v["count"] else "Không dùng hộp thư từ xa.", ""),
     "snapshots_bad": _snapshots_bad,
     "snapshots": lambda v: (f"Xem {count(v['count'])} bản lưu: đúng nội dung." if v["count"] else "Chưa nạp tệp nào.", ""),

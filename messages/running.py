@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta, timezone
 from typing import Any, Final
 
@@ -18,6 +18,11 @@ PARTS: Final[Mapping[str, str]] = {
     "database": "Cơ sở dữ liệu",
 }
 STATES: Final[Mapping[str, str]] = {"running": "đang chạy", "starting": "đang khởi động", "waiting": "chờ chạy lại"}
+#: Kinds of the desk's work.
+WORKS: Final[Mapping[str, str]] = {
+    "chain": "nạp tệp và chấm điểm", "inbox": "theo dõi thư mục hộp thư", "post": "gửi tin cảnh báo",
+    "pull": "lấy tệp từ nơi khác", "pulse": "báo tình trạng", "later": "dự báo và dọn dẹp",
+}  # fmt: skip
 #: Of a part on the status page, where it may also have stopped without a word.
 PART_STATES: Final[Mapping[str, str]] = {**STATES, "silent": "không trả lời"}
 OVERALL: Final[Mapping[str, str]] = {
@@ -40,23 +45,38 @@ _CHECKS: Final[Mapping[tuple[str, str], str]] = {
     ("watch", "not_up"): "Chưa có «cchc up» nào chạy cho nơi cài đặt này. Tệp trong hộp thư chưa được nạp.",
     ("watch", "dead"): "Phần trực hộp thư đã dừng: tệp mới chưa được nạp. «cchc up» sẽ tự chạy lại; nếu không, khởi động lại nó.",
     ("parts", "dead"): "Có phần không chạy: {parts}. «cchc up» sẽ tự chạy lại; nếu kéo dài, xem thư mục logs.",
+    ("works", "trouble"): "Đang vướng ở việc {works}. Máy tự thử lại; nếu kéo dài, gõ «cchc doctor» để biết nguyên nhân.",
+    ("inbox", "closed"): "Không mở được thư mục hộp thư, tệp mới chưa được nạp. Kiểm tra thư mục inbox và quyền đọc của nó.",
+    ("inboxes", "bad_inboxes"): "inboxes.yaml viết sai, tệp từ hộp thư nơi khác phải chờ. Gõ «cchc doctor» để biết sai ở đâu.",
+    ("inboxes", "failing"): "Không lấy được tệp từ hộp thư {inboxes}. Gõ «cchc pull --check» để biết nguyên nhân.",
     ("night", "missed"): "Lỡ {count} đêm ({nights}). Máy sẽ tự chạy bù; nếu không, gõ «cchc nightly».",
     ("night", "failed"): "Chuỗi đêm gần nhất bị lỗi lúc {at}. Máy sẽ thử lại; gõ «cchc doctor» để biết nguyên nhân.",
     ("messages", "given_up"): "{count} tin cảnh báo không gửi được trong 7 ngày qua. Kiểm tra địa chỉ nhận trong alerts.yaml.",
+    ("messages", "overdue"): "{count} tin cảnh báo đến hạn hơn một giờ mà chưa gửi được. Gõ «cchc doctor» để biết lý do.",
     ("events", "wait"): "{count} sự kiện chờ báo cho Prefect, lâu nhất {minutes} phút. Điểm và cảnh báo không bị ảnh hưởng.",
 }
 _NIGHTS_SHOWN: Final = 3
+
+
+def parts_named(names: Iterable[str]) -> str:
+    """Return parts within a sentence: "trực hộp thư, máy chủ Prefect"."""
+    words = (PARTS.get(name, name) for name in names)
+    return ", ".join(word[:1].lower() + word[1:] for word in words)
 
 
 def check(name: str, code: str, values: Mapping[str, Any]) -> str:
     """Return what is not as it should be, as sentences."""
     text = _CHECKS.get((name, code))
     if text is None:  # the database's own words, or a fault without any
-        return " ".join(filter(None, (values.get("message"), values.get("remedy")))) or f"Cơ sở dữ liệu chưa dùng được ({code})."
+        return values.get("message") or "Cơ sở dữ liệu chưa dùng được. Gõ «cchc doctor» để biết nguyên nhân."
     shown: dict[str, str] = {}
     for key, value in values.items():
         if key == "parts":
-            shown[key] = ", ".join(PARTS.get(part, part).lower() for part in value)
+            shown[key] = parts_named(value)
+        elif key == "works":
+            shown[key] = ", ".join(WORKS.get(work, work) for work in value)
+        elif key == "inboxes":
+            shown[key] = ", ".join(f"«{name}»" for name in value)
         elif key == "nights":
             shown[key] = ", ".join(day(night) for night in value[:_NIGHTS_SHOWN]) + (" …" if len(value) > _NIGHTS_SHOWN else "")
             shown["count"] = count(len(value))

@@ -63,11 +63,6 @@ class Observation:
     owner: str | None = None
     ends: str = CLEARED
 
-    @property
-    def breached(self) -> bool | None:
-        """Whether the figure is over the threshold; None: nobody knows."""
-        return None if self.figure == UNKNOWN else self.figure == BREACHED
-
 
 @dataclass(frozen=True)
 class Episode:

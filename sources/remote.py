@@ -6,13 +6,14 @@ Nothing here decides which file is new: that is asked of the warehouse (`flows.s
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from sources.remote_errors import Changed, RemoteError, explain, of_disk
 from sources.remote_names import clean, digest, is_ignored, matches
@@ -142,31 +143,42 @@ def connect(inbox: Inbox, secrets: Mapping[str, str], home: Path) -> Server:
 def fetch(server: Server, file: Remote, part: Path, limit: int) -> str:
     """Bring a file into `part`, going on where an earlier try was cut; returns its SHA-256 once it is whole and on disk.
 
-    `part` belongs to this version of the file alone and is kept after a cut. A file that changed meanwhile is thrown away.
+    `part` belongs to this version of the file alone and is kept after a cut; where the server tells no size, it is begun anew.
+    A file that changed meanwhile is thrown away.
     limit: bytes. Raises: RemoteError; its code "cut" means that going on later is worth it.
     """
-    have = part.stat().st_size if part.exists() else 0
-    if file.size is not None and have > file.size:
-        have = 0
     try:
-        if file.size is None or have != file.size or not part.exists():
-            have = _receive(server, file, part, have, limit)
+        with open(os.open(part, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as target:
+            _claim(target)
+            have = os.fstat(target.fileno()).st_size
+            if file.size is None or have > file.size:  # of an unknown size nobody knows what is missing
+                have = 0
+            if file.size is None or have != file.size or have == 0:
+                have = _receive(server, file, target, have, limit)
+            if file.size is not None and have < file.size:
+                raise explain(ConnectionError(), of_file=True)
+            if (file.size is not None and have != file.size) or server.look(file).version != file.version:
+                part.unlink(missing_ok=True)
+                raise Changed
+            target.seek(0)
+            return hashlib.file_digest(target, "sha256").hexdigest()
     except OSError as problem:
         raise of_disk(problem) from None  # what the server's library raised is a RemoteError by now
-    if file.size is not None and have < file.size:
-        raise explain(ConnectionError(), of_file=True)
-    if (file.size is not None and have != file.size) or server.look(file).version != file.version:
-        part.unlink(missing_ok=True)
-        raise Changed
-    with open(part, "rb") as whole:
-        return hashlib.file_digest(whole, "sha256").hexdigest()
 
 
-def _receive(server: Server, file: Remote, part: Path, have: int, limit: int) -> int:
+def _claim(part: BinaryIO) -> None:
+    """Let nobody else write this part. The lock of the inbox is the database's, and ends when the database does."""
+    try:
+        fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Changed("Tệp này đang được tải ở một tiến trình khác; không cần làm gì thêm.") from None
+
+
+def _receive(server: Server, file: Remote, part: BinaryIO, have: int, limit: int) -> int:
     """Write what is missing of a file; returns the size of what is here then."""
-    with server.read(file, have) as (start, pieces), open(os.open(part, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as target:
-        target.truncate(start)
-        target.seek(start)
+    with server.read(file, have) as (start, pieces):
+        part.truncate(start)
+        part.seek(start)
         size = start
         while True:
             with speaking(of_file=True):
@@ -175,11 +187,11 @@ def _receive(server: Server, file: Remote, part: Path, have: int, limit: int) ->
                 break
             size += len(piece)
             if size > limit:
-                target.truncate(0)
+                part.truncate(0)
                 raise too_big(limit)
-            target.write(piece)
-        target.flush()
-        os.fsync(target.fileno())
+            part.write(piece)
+        part.flush()
+        os.fsync(part.fileno())
     return size
 
 

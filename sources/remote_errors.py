@@ -17,7 +17,7 @@ class RemoteError(Exception):
 
 
 class Changed(RemoteError):
-    """The file is another one than the one that was looked at; it is looked at again later."""
+    """The file is another one than the one that was looked at, or not ours to take now; it is looked at again later."""
 
     def __init__(self, message: str = "Tệp vừa đổi trong lúc tải; sẽ tải lại khi tệp đứng yên.") -> None:
         super().__init__("changing", message, of_file=True)
@@ -57,7 +57,8 @@ _KNOWN: Final[tuple[tuple[frozenset[str], str, str], ...]] = (
         frozenset({
             "ConnectionError", "EOFError", "ClientPayloadError", "ServerDisconnectedError", "SSHException", "IncompleteReadError",
             "ResponseStreamingError", "SMBConnectionClosed", "ClientOSError", "ConnectionClosedError",
-        }), "cut", "Kết nối bị đứt giữa chừng; phần đã nhận được giữ lại, lần sau tải tiếp.",
+        }), "cut",
+        "Kết nối bị đứt; phần đã nhận được giữ lại, lần sau tải tiếp. Nếu cứ lặp lại, hãy kiểm tra số cổng và đường mạng.",
     ),
     (
         frozenset({"PermissionError", "SFTPPermissionDenied"}), "no_permission",
@@ -84,6 +85,8 @@ def explain(error: BaseException, *, of_file: bool = False) -> RemoteError:
     names = set(_names(error))
     if type(error) is OSError and str(error) == "Socket is closed":  # paramiko's word for a connection that is gone
         names.add("ConnectionError")
+    if isinstance(error, OSError) and error.errno == errno.EROFS:  # a folder that is mounted, or allowed, for reading only
+        names.add("PermissionError")
     if "FileExpired" in names:
         return Changed()
     for kinds, code, sentence in _KNOWN:

@@ -102,6 +102,8 @@ def _inbox(entry: Mapping) -> Inbox:
         raise entry.error("name", "«name» chỉ gồm chữ thường không dấu, số, «-» và «_», ví dụ «mot-cua»")
     parts = _address(entry)
     options = _words(entry, "options", OPTIONS[parts.scheme], parts.scheme)
+    if "endpoint_url" in options and not _is_secret_on_its_way(str(options["endpoint_url"])):
+        raise entry.error("options", "«endpoint_url» phải bắt đầu bằng https:// (http:// không che nội dung trên đường truyền)")
     inbox = Inbox(
         name=name, url=str(entry["url"]), patterns=_patterns(entry), unit=_text(entry, "unit"), contract=_text(entry, "contract"),
         credentials=_credentials(entry, parts.scheme), after=_after(entry, parts.scheme), recursive=entry.boolean("recursive"),
@@ -136,7 +138,7 @@ def _address(entry: Mapping) -> SplitResult:
         raise entry.error("url", "«url» có dấu # hoặc ?; trong tên thư mục hãy viết %23 hoặc %3F")
     if parts.scheme == "smb" and not parts.path.strip("/"):
         raise entry.error("url", "«url» thiếu tên thư mục chia sẻ: «smb://may-chu/chia-se/thu-muc»")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and not _is_secret_on_its_way(url or ""):
         raise entry.error("url", "chỉ dùng https:// (http:// không che được nội dung trên đường truyền)")
     if (
         "\0" in unquote(parts.path)
@@ -145,6 +147,15 @@ def _address(entry: Mapping) -> SplitResult:
     ):
         raise entry.error("url", "«url» không dùng được; hãy viết đường dẫn đầy đủ, không có «..»")
     return parts
+
+
+def _is_secret_on_its_way(url: str) -> bool:
+    """Whether nobody on the way can read what a server sends: it comes encrypted, or never leaves this machine."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return (parts.scheme == "https" and bool(parts.hostname)) or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
 
 
 def _text(entry: Mapping, key: str) -> str | None:

@@ -84,7 +84,7 @@ class Web(Server):
         page = self.fs.cat_file(self.address)
         if len(page) > _LARGEST_PAGE:
             raise RemoteError("too_many", "Trang danh sách quá lớn; hãy trỏ «url» vào trang chỉ gồm các tệp cần lấy.")
-        text = page.decode("utf-8", "replace")
+        text = page.decode("utf-8-sig", "replace")  # Windows marks its texts
         if "<" in text:
             reader = _Links()
             reader.feed(text)
@@ -113,7 +113,8 @@ class Web(Server):
     def _asked(self, links: list[str], *, of_page: bool = False) -> list[Remote]:
         """Return what the server says of files, several asked at a time.
 
-        of_page: a link that leads nowhere is a file of which nothing is known, so that fetching it fails and no other.
+        of_page: a link that leads nowhere, or to what cannot be told apart, is a file of which nothing is known: fetching it
+        fails, and no other.
         """
         from aiohttp import ClientResponseError
         from fsspec.asyn import sync
@@ -125,8 +126,9 @@ class Web(Server):
                 async with gate:
                     try:
                         return await self._head(link)
-                    except ClientResponseError as problem:
-                        if not of_page or problem.status not in _OF_ONE_FILE:
+                    except (ClientResponseError, RemoteError) as problem:
+                        single = problem.of_file if isinstance(problem, RemoteError) else problem.status in _OF_ONE_FILE
+                        if not of_page or not single:
                             raise
                         return Remote(self._path(link), link, None)
 
@@ -143,8 +145,8 @@ class Web(Server):
             return self._said(link, answer)
 
     def _said(self, link: str, answer: Any) -> Remote:
-        answer.raise_for_status()
         self._secure(answer)
+        answer.raise_for_status()
         size = answer.headers.get("Content-Length", "")
         modified = None
         with suppress(TypeError, ValueError):
@@ -158,7 +160,8 @@ class Web(Server):
     def _secure(self, answer: Any) -> None:
         """Refuse to be led from https to where everybody can read."""
         if self.inbox.scheme == "https" and answer.url.scheme != "https":
-            raise RemoteError("insecure", "Máy chủ chuyển sang địa chỉ http:// không mã hóa; hãy báo quản trị máy chủ.")
+            text = "Máy chủ chuyển sang địa chỉ http:// không mã hóa; hãy báo quản trị máy chủ."
+            raise RemoteError("insecure", text, of_file=True)
 
     def _look(self, file: Remote) -> Remote:
         return self._asked([file.key])[0]
@@ -171,12 +174,21 @@ class Web(Server):
             stream = self.fs.open(file.key, "rb", block_size=0, size=file.size or 1, headers=headers)
         try:
             with speaking(of_file=True):
-                stream.r.raise_for_status()
                 self._secure(stream.r)
+                stream.r.raise_for_status()
+                _has_an_end(file, stream.r.headers)
             begins = stream.r.headers.get("Content-Range", "").startswith(f"bytes {start}-")
             yield (start if stream.r.status == 206 and begins else 0), iter(lambda: stream.read(PIECE), b"")
         finally:
             stream.close()
+
+
+def _has_an_end(file: Remote, headers: Any) -> None:
+    """Refuse an answer that ends when the connection does: a file that was cut would look whole."""
+    chunked = "chunked" in headers.get("Transfer-Encoding", "").lower()
+    if file.size is None and "Content-Length" not in headers and not chunked:
+        text = "Máy chủ không cho biết độ dài của tệp nên không biết đã nhận đủ hay chưa; hãy dùng cách lấy khác."
+        raise RemoteError("no_length", text, of_file=True)
 
 
 def _quoted(url: str) -> str:

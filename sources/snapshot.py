@@ -14,6 +14,8 @@ from typing import Final
 
 CHUNK: Final = 1 << 20
 MAX_BYTES: Final = 4 * 1024**3
+#: Bytes of the longest path that the ledger can find a file by.
+LONGEST_PATH: Final = 2000
 
 
 class SnapshotError(Exception):
@@ -78,6 +80,9 @@ def take(path: Path, store: Path) -> Snapshot:
 
 def _open(path: Path) -> int:
     """Open without following a link and without blocking on a pipe. Raises: SnapshotError."""
+    if len(os.fsencode(path.absolute())) > LONGEST_PATH:
+        text = f"Đường dẫn của tệp «{shown_name(path)}» quá dài; hãy chuyển tệp lên thư mục gần gốc hơn."
+        raise SnapshotError("path_too_long", text)
     try:
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:

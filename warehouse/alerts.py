@@ -123,27 +123,49 @@ def working_days_back(tx: Transaction, day: date, count: int) -> list[date]:
 
 
 def rejected_files(tx: Transaction, since: datetime) -> list[dict[str, Any]]:
-    """Return the files that were rejected since a moment, oldest first: sha256, reason, changed_at, name (as first seen).
+    """Return the files that were rejected since a moment, oldest first: sha256, reason, changed_at, received_at (first).
 
-    One whose name came again later, with a content that could be loaded, is left out.
+    One that was replaced is left out: at its place, here or in an inbox elsewhere, another content came later that could be
+    loaded. A name alone is not enough, for the exports of all communes may bear the same one.
     """
     return tx.rows(
         """
-        select f.sha256, f.reason, f.changed_at, a.display_name as name
+        select f.sha256, f.reason, f.changed_at, a.received_at
         from files as f
         left join lateral (
-            select display_name, received_at from arrivals where arrivals.sha256 = f.sha256 order by arrival_id limit 1
+            select location, received_at from arrivals where arrivals.sha256 = f.sha256 order by arrival_id limit 1
         ) as a on true
         where
             f.state = 'rejected' and f.changed_at >= %(since)s
             and not exists (
                 select 1 from arrivals as n
                 inner join files as g on g.sha256 = n.sha256
-                where n.display_name = a.display_name and n.received_at > a.received_at and g.state = 'loaded'
+                where n.location = a.location and n.received_at > a.received_at and g.state = 'loaded'
+            )
+            and not exists (
+                select 1 from remote_files as r
+                inner join remote_files as n on n.inbox = r.inbox and n.path = r.path and n.changed_at > r.changed_at
+                inner join files as g on g.sha256 = n.sha256
+                where r.sha256 = f.sha256 and g.state = 'loaded'
             )
         order by f.changed_at, f.sha256
         """,
         {"since": since},
+    )
+
+
+def file_of(tx: Transaction, start: str) -> dict[str, Any] | None:
+    """Return the file whose sha256 starts so: name (as first seen), message (why it was rejected)."""
+    return tx.one(
+        """
+        select a.display_name as name, f.message
+        from files as f
+        left join arrivals as a on a.sha256 = f.sha256
+        where f.sha256 like %(start)s || '%%'
+        order by a.arrival_id
+        limit 1
+        """,
+        {"start": start},
     )
 
 

@@ -37,12 +37,20 @@ def last_night(tx: Transaction) -> dict[str, Any] | None:
     return tx.one("select * from nightly_runs where outcome in ('done', 'nothing_new') order by run_id desc limit 1")
 
 
-def settled_nights(tx: Transaction, since: datetime) -> list[datetime]:
-    """Return the instants (as_of, from `since` on) that nights came to a result for, or that are skipped for good."""
+def settled_nights(tx: Transaction, since: datetime, now: datetime) -> list[datetime]:
+    """Return the instants (as_of, from `since` on) that nights came to a result for, or that are skipped for good.
+
+    What began after `now` was run or skipped by a clock that stood ahead: such a night is still to come.
+    """
     return [
         row["as_of"]
         for row in tx.rows(
-            "select as_of from nightly_runs where outcome <> 'failed' and as_of >= %(since)s order by as_of", {"since": since}
+            """
+            select as_of from nightly_runs
+            where outcome <> 'failed' and as_of >= %(since)s and started_at <= %(now)s
+            order by as_of
+            """,
+            {"since": since, "now": now},
         )
     ]
 

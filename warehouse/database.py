@@ -25,11 +25,13 @@ class Transaction:
     """An open transaction. Parameters are always bound (`%(name)s`), never written into the statement.
 
     `home` is the folder of the installation; `after_commit` holds what is done once the transaction has been committed.
+    `still`: it only reads, and whatever is committed by others meanwhile is not there for it.
     """
 
-    def __init__(self, connection: Any, home: Path | None = None) -> None:
+    def __init__(self, connection: Any, home: Path | None = None, *, still: bool = False) -> None:
         self.connection = connection
         self.home = home
+        self.still = still
         self.after_commit: list[Callable[[], None]] = []
 
     def execute(self, statement: str, params: Params | None = None) -> int:
@@ -56,7 +58,8 @@ class Transaction:
         import pandas as pd
 
         result = self.connection.exec_driver_sql(statement, dict(params or {}))
-        return pd.DataFrame(result.fetchall(), columns=list(result.keys()))
+        # Bare tuples: of its rows pandas would ask attributes that they do not have, each a costly exception.
+        return pd.DataFrame([tuple(row) for row in result], columns=list(result.keys()))
 
     def copy_in(self, table: str, columns: Sequence[str], stream: BinaryIO, form: str = "csv") -> None:
         """COPY CSV (no header, empty unquoted = NULL) or binary from a stream. Table and columns are names of our own."""
@@ -114,6 +117,15 @@ class Database:
             yield tx
         for do in tx.after_commit:
             do()
+
+    @contextmanager
+    def begin_still(self) -> Iterator[Transaction]:
+        """Open a transaction that only reads and sees the warehouse as it stands now until its end; nobody waits for it."""
+        self.prepare()
+        with self.engine.begin() as connection:
+            tx = Transaction(connection, self.home, still=True)
+            tx.execute("set transaction isolation level repeatable read, read only")
+            yield tx
 
     @contextmanager
     def session_lock(self, name: str, *, wait: bool = True) -> Iterator[bool]:

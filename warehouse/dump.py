@@ -158,6 +158,7 @@ def restore(home: Path, stream: BinaryIO) -> None:
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it ended early: its own words say why
             shutil.copyfileobj(stream, process.stdin, CHUNK)
+        with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
         process.stdin = None
         process.communicate()
@@ -203,9 +204,13 @@ def _running(
         said.seek(0)
         text = said.read(20_000).decode("utf-8", "replace")
     if process.returncode:
-        raise DatabaseError(
-            "tool_failed", program=name, detail=first_line(text).removeprefix(f"{name}: ").removeprefix("error: ")
-        )
+        raise DatabaseError("tool_failed", program=name, detail=_what_stopped(name, text))
+
+
+def _what_stopped(name: str, text: str) -> str:
+    """Return the line of a program's output that says what stopped it; before it may stand where it was."""
+    told = [line for line in text.splitlines() if re.search(r"\b(error|fatal|panic):", line, re.IGNORECASE)]
+    return first_line(told[0] if told else text).removeprefix(f"{name}: ").removeprefix("error: ")
 
 
 def _program(name: str, major: int) -> str:

@@ -113,13 +113,17 @@ def beat(
 
 
 def beats(tx: Transaction) -> list[dict[str, Any]]:
-    """Return the last word of every part of the installation; age_s: how many seconds ago, by the database's clock."""
+    """Return the last word of every part that was heard within a day; age_s: how many seconds ago, by the database's clock.
+
+    Who is silent for longer is gone: a machine that was replaced, a container of another name, the one a backup is from.
+    """
     return tx.rows(
         """
         select
             component, host, pid, started_at, beat_at, detail,
             extract(epoch from clock_timestamp() - heard_at)::double precision as age_s
         from heartbeats
+        where heard_at > clock_timestamp() - interval '1 day'
         order by component, host
         """
     )

@@ -91,29 +91,21 @@ def latest(tx: Transaction, criteria_set: str, definition: str, year: int, befor
     )
 
 
-def unforeseen(tx: Transaction, criteria_set: str, definition: str, year: int) -> int | None:
-    """Return the newest published score of a whole year when no forecast was made from the same loads, else None."""
-    found = tx.one(
-        """
-        select
-            r.run_id,
-            exists (
-                select from forecasts as f
+def foreseen(tx: Transaction, criteria_set: str, definition: str, year: int, load_id: int) -> bool:
+    """Return whether a forecast of a year was made from a load or a later one (`loads` of a recipe ends with the newest)."""
+    return bool(
+        tx.scalar(
+            """
+            select exists (
+                select 1 from forecasts as f
                 where
-                    f.criteria_set = %(set)s and f.year = %(year)s and f.recipe ->> 'inputs' = r.recipe ->> 'inputs'
-                    and f.recipe -> 'question' ->> 'definition' = %(definition)s
-            ) as foreseen
-        from score_runs as r
-        where
-            (r.recipe -> 'question' ->> 'year')::integer = %(year)s and r.recipe ->> 'criteria_set' = %(set)s
-            and r.recipe -> 'question' ->> 'definition' = %(definition)s and r.recipe -> 'question' ->> 'month' is null
-            and r.recipe -> 'question' ->> 'units_on' is null and r.origin <> 'scenario'
-        order by r.run_id desc
-        limit 1
-        """,
-        {"set": criteria_set, "definition": definition, "year": year},
+                    f.criteria_set = %(set)s and f.year = %(year)s and f.definition = %(definition)s
+                    and coalesce(substring(f.recipe ->> 'loads' from '[0-9]+$')::bigint, 0) >= %(load)s
+            )
+            """,
+            {"set": criteria_set, "definition": definition, "year": year, "load": load_id},
+        )
     )
-    return None if found is None or found["foreseen"] else int(found["run_id"])
 
 
 def history(

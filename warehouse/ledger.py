@@ -57,19 +57,25 @@ def file_row(tx: Transaction, sha256: str) -> dict[str, Any] | None:
     return tx.one("select * from files where sha256 = %(sha256)s", {"sha256": sha256})
 
 
-def seen_unchanged(tx: Transaction, location: str, size: int, modified_ns: int) -> dict[str, Any] | None:
-    """Return the content last seen at a place when its size and time are still the same."""
-    return tx.one(
+def unknown_at(tx: Transaction, places: Sequence[tuple[str, int, int]]) -> set[tuple[str, int, int]]:
+    """Return the (location, size, modified_ns) of which nothing is known, or only that it was seen; the others cost no row."""
+    rows = tx.rows(
         """
-        select f.*
-        from arrivals as a
-        inner join files as f on f.sha256 = a.sha256
-        where a.location = %(location)s and a.size_bytes = %(size)s and a.modified_ns = %(modified)s
-        order by a.arrival_id desc
-        limit 1
+        select p.place, p.size, p.time
+        from unnest(%(locations)s::text[], %(sizes)s::bigint[], %(times)s::bigint[]) as p (place, size, time)
+        where
+            coalesce((
+                select f.state
+                from arrivals as a
+                inner join files as f on f.sha256 = a.sha256
+                where a.location = p.place and a.size_bytes = p.size and a.modified_ns = p.time
+                order by a.arrival_id desc
+                limit 1
+            ), 'received') = 'received'
         """,
-        {"location": location, "size": size, "modified": modified_ns},
+        {name: [place[k] for place in places] for k, name in enumerate(("locations", "sizes", "times"))},
     )
+    return {(row["place"], row["size"], row["time"]) for row in rows}
 
 
 def seen_at(tx: Transaction, places: Sequence[tuple[str, int, int]]) -> dict[tuple[str, int, int], dict[str, Any]]:

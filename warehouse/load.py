@@ -154,8 +154,11 @@ def fresh_statistics(tx: Transaction, table: str) -> bool:
     facts = f"{table}_facts"
     grown = tx.scalar(
         """
-        select pg_relation_size(oid) / current_setting('block_size')::integer > greatest(relpages * (1 + %(growth)s), %(pages)s)
-        from pg_class where oid = %(facts)s::regclass
+        select
+            sum(pg_relation_size(c.oid)) / current_setting('block_size')::integer
+            > greatest(sum(c.relpages) * (1 + %(growth)s), %(pages)s)
+        from pg_class as c
+        where c.oid = %(facts)s::regclass or c.oid in (select t.relid from pg_partition_tree(%(facts)s) as t)
         """,
         {"facts": facts, "growth": GROWTH, "pages": ANALYZE_PAGES},
     )

@@ -8,6 +8,7 @@ Both give the same figures; `sql/checks/settled_counts.sql` and the tests hold t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -210,17 +211,12 @@ def refresh(tx: Transaction, now: datetime) -> dict[str, Any]:
     Returns {applied, keys, rebuilt}. Safe to call at any time and by several processes.
     """
     tx.lock("table:dossiers")
-    state = tx.one("select * from mart_state where mart = %(mart)s", {"mart": MART})
-    newest = int(tx.scalar("select coalesce(max(load_id), 0) from loads where target_table = 'dossiers'") or 0)
-    procedures = _procedures_load(tx)
-    calendar = tx.scalar("select version from register_versions where register = 'calendar'") or ""
-    applied = int(state["applied_load_id"]) if state else 0
-    stale = state is None or state["procedures_load_id"] != procedures or state["calendar_version"] != calendar
-    if not stale and newest == applied:
-        return {"applied": applied, "keys": 0, "rebuilt": False}
-    changed, total = _sizes(tx, applied)
-    forever = {"as_of": "infinity", "applied": applied}
-    rebuilt = stale or changed > REBUILD_SHARE * total
+    seen = _standing(tx)
+    if seen.follows:
+        return {"applied": seen.applied, "keys": 0, "rebuilt": False}
+    changed, total = _sizes(tx, seen.applied)
+    forever = {"as_of": "infinity", "applied": seen.applied}
+    rebuilt = seen.stale or changed > REBUILD_SHARE * total
     if rebuilt:
         tx.execute(f"delete from {MART}")
         _add(tx, body(_CURRENT, "d.finished_at is not null"), forever, "+")
@@ -243,14 +239,39 @@ def refresh(tx: Transaction, now: datetime) -> dict[str, Any]:
         """,
         {
             "mart": MART,
-            "newest": newest,
-            "procedures": procedures,
-            "calendar": calendar,
+            "newest": seen.newest,
+            "procedures": seen.procedures,
+            "calendar": seen.calendar,
             "keys": changed,
             "now": now,
         },
     )
-    return {"applied": newest, "keys": changed, "rebuilt": rebuilt}
+    return {"applied": seen.newest, "keys": changed, "rebuilt": rebuilt}
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """How far the monthly counts follow the facts. stale: what they were counted by is not what is there now."""
+
+    applied: int
+    newest: int
+    procedures: int
+    calendar: str
+    stale: bool
+
+    @property
+    def follows(self) -> bool:
+        return not self.stale and self.newest == self.applied
+
+
+def _standing(tx: Transaction) -> _Standing:
+    state = tx.one("select * from mart_state where mart = %(mart)s", {"mart": MART})
+    newest = int(tx.scalar("select coalesce(max(load_id), 0) from loads where target_table = 'dossiers'") or 0)
+    procedures = _procedures_load(tx)
+    calendar = tx.scalar("select version from register_versions where register = 'calendar'") or ""
+    applied = int(state["applied_load_id"]) if state else 0
+    stale = state is None or state["procedures_load_id"] != procedures or state["calendar_version"] != calendar
+    return _Standing(applied, newest, procedures, calendar, stale)
 
 
 def _sizes(tx: Transaction, applied: int) -> tuple[int, int]:
@@ -287,9 +308,10 @@ def dossier_counts(tx: Transaction, as_of: datetime, known_at: datetime | None, 
 
     Returns a DataFrame with part (received, finished, open), unit_code, month (None for open) and the counters.
     """
-    if known_at is not None:
+    if known_at is not None or (tx.still and not _standing(tx).follows):
         return counted_from_facts(tx, as_of, known_at)
-    refresh(tx, now)
+    if not tx.still:
+        refresh(tx, now)
     settled_by = tx.scalar("select events_to <= %(as_of)s from mart_state where mart = %(mart)s", {"as_of": as_of, "mart": MART})
     if not settled_by:
         return counted_from_facts(tx, as_of, None)

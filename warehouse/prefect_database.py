@@ -96,6 +96,8 @@ def _on_server(home: Path, given: str) -> PrefectDatabase:
         raise DatabaseError("unreachable", detail=first_line(problem)) from problem
     try:
         connection.autocommit = True
+        # What the address leaves out: libpq fills it in, Prefect's driver would fill in something else.
+        reached = {key: getattr(connection.info, key) for key in ("host", "port", "user", "password")}
         with connection.cursor() as cursor:
             cursor.execute("select pg_advisory_lock(%s)", (_LOCK,))
             cursor.execute("select 1 from pg_database where datname = %s", (name,))
@@ -108,7 +110,7 @@ def _on_server(home: Path, given: str) -> PrefectDatabase:
         return _in_a_file(home, f"không có quyền tạo cơ sở dữ liệu {name}")
     finally:
         connection.close()
-    return PrefectDatabase("server", _asyncpg_url({**parts, "dbname": name}))
+    return PrefectDatabase("server", _asyncpg_url({**parts, **reached, "dbname": name}))
 
 
 def _asyncpg_url(parts: dict[str, Any]) -> str:

@@ -92,3 +92,15 @@ def failed(tx: Transaction, inbox: str, path: str, version: str, error: str) -> 
         """,
         {"inbox": inbox, "path": path, "version": version, "error": error},
     )
+
+
+def fetch_again(tx: Transaction) -> int:
+    """Forget that files were fetched which were neither loaded nor rejected: their inbox is gone. Returns how many."""
+    return tx.execute(
+        """
+        delete from remote_files as r
+        where
+            r.state = 'fetched'
+            and not exists (select 1 from files as f where f.sha256 = r.sha256 and f.state <> 'received')
+        """
+    )

@@ -8,6 +8,7 @@ from typing import Any
 from warehouse.database import Transaction
 
 _DAY = timedelta(days=1)
+_LATELY = timedelta(days=7)
 
 
 def hurry(tx: Transaction) -> None:
@@ -15,10 +16,11 @@ def hurry(tx: Transaction) -> None:
     tx.execute("set local statement_timeout = '5s'")
 
 
-def counts(tx: Transaction, since: datetime) -> dict[str, Any]:
-    """Return {loads, quarantined, rejected_lately, messages_lost_lately, events_waiting, events_age_s, database_bytes}.
+def counts(tx: Transaction, now: datetime) -> dict[str, Any]:
+    """Return {loads, quarantined, rejected_lately, messages_lost_lately, messages_overdue, events_waiting, events_age_s,
+    database_bytes}.
 
-    rejected_lately, messages_lost_lately: contents refused, and messages that did not arrive as far as is known, since a moment;
+    lately: in the last seven days; lost: not arrived as far as is known; overdue: due an hour ago and still waiting;
     events_age_s: how many seconds the oldest waiting event has waited, 0 when none waits.
     """
     found = tx.one(
@@ -30,13 +32,17 @@ def counts(tx: Transaction, since: datetime) -> dict[str, Any]:
             (
                 select count(*) from alert_messages where state in ('unclear', 'given_up') and queued_at >= %(since)s
             ) as messages_lost_lately,
+            (
+                select count(*) from alert_messages
+                where state = 'waiting' and not_before < %(now)s::timestamptz - interval '1 hour'
+            ) as messages_overdue,
             count(e.event_id) as events_waiting,
             coalesce(extract(epoch from clock_timestamp() - min(e.recorded_at)), 0)::double precision as events_age_s,
             pg_database_size(current_database()) as database_bytes
         from events as e
         where e.emitted_at is null
         """,
-        {"since": since},
+        {"now": now, "since": now - _LATELY},
     )
     assert found is not None
     return found

@@ -36,9 +36,9 @@ def forecast(
 
     asked, home = question_of(year, None, as_of, known_at, definition, criteria_set, units_on), home_of()
     draws, seed = DRAWS if draws is None else draws, SEED if seed is None else seed
-    with show.progress("Dự báo", json_out) as advance, home.database.begin() as tx:
+    with show.progress("Dự báo", json_out) as advance:
         document = forecast_and_store(
-            home, tx, asked, criteria_set, draws=draws, seed=seed, commune=commune, origin="forecast", advance=advance
+            home, asked, criteria_set, draws=draws, seed=seed, commune=commune, origin="forecast", advance=advance
         )
     say(document, json_out, show_forecast)
     return 0

@@ -22,7 +22,7 @@ def listed(document: dict[str, Any]) -> None:
     else:
         table = new_table("Cảnh báo", ("Số", "right"), "Mức", "Đơn vị", "Nội dung", "Người xử lý", "Từ", "Tình trạng")
         for row in rows:
-            said = ": ".join(filter(None, (", ".join(filter(None, (row["label"], row["about"]))), row["figures"])))
+            said = ": ".join(filter(None, (row["label"], ", ".join(filter(None, (row["about"], row["figures"]))))))
             table.add_row(
                 str(row["alert"]), f"[{_STYLES[row['severity']]}]{SEVERITY_LABELS[row['severity']]}[/]", safe(row["name"]),
                 safe(said), safe(row["owner"]), when(row["opened_at"] or row["breached_at"]), _state(row),
@@ -63,6 +63,8 @@ def shown(document: dict[str, Any]) -> None:
     out.print(f"[bold]Cảnh báo số {document['alert']}[/] · {severity} · {state}")
     for line in document["text"].split("\n"):
         out.print(safe(line) if line else "", soft_wrap=True)
+    if document["file"]:
+        out.print(f"Tệp: {safe(document['file']['name'])}. {safe(document['file']['message'])}", soft_wrap=True)
     if document["acknowledged_by"]:
         note = f": {safe(document['acknowledged_note'])}" if document["acknowledged_note"] else ""
         out.print(f"{safe(document['acknowledged_by'])} đã nhận lúc {when(document['acknowledged_at'])}{note}.")

@@ -47,7 +47,15 @@ def application(home: Home, log: Log) -> Starlette:
 
     answers = {"/": overview, "/health": health, "/metrics": metrics, "/live": live, "/style.css": style}
     routes = [Route(path, answer, methods=["GET"]) for path, answer in answers.items()]
-    return Starlette(routes=routes, middleware=[Middleware(Guard)])
+    return Starlette(routes=routes, middleware=[Middleware(Guard)], exception_handlers={404: _nowhere, 500: _broken})
+
+
+async def _nowhere(_: Request, __: Exception) -> Response:
+    return PlainTextResponse("Không có trang này; trang trạng thái ở /.\n", 404)
+
+
+async def _broken(_: Request, __: Exception) -> Response:
+    return PlainTextResponse("Trang này đang bị lỗi; gõ «cchc doctor» để xem tình trạng.\n", 500)
 
 
 def _code(document: dict[str, Any]) -> int:

@@ -37,7 +37,6 @@ class _Figures:
 def _numbers(facts: dict[str, Any]) -> Iterator[Metric]:
     for name, text, value in (
         ("cchc_loads", "Files loaded so far.", facts["loads"]),
-        ("cchc_inbox_waiting_files", "Files of the inbox that were not read yet.", facts["waiting"]),
         ("cchc_quarantine_open_rows", "Rows that wait for a correction.", facts["quarantined"]),
         ("cchc_events_waiting", "Events that Prefect was not told of yet.", facts["events_waiting"]),
         ("cchc_events_waiting_age_seconds", "Age of the oldest of them.", facts["events_age_s"]),
@@ -45,6 +44,8 @@ def _numbers(facts: dict[str, Any]) -> Iterator[Metric]:
         ("cchc_database_size_bytes", "Size of the database.", facts["database_bytes"]),
     ):
         yield GaugeMetricFamily(name, text, value=value)
+    if facts["waiting"] is not None:
+        yield GaugeMetricFamily("cchc_inbox_waiting_files", "Files of the inbox that were not read yet.", value=facts["waiting"])
     if facts["night"]["seconds"] is not None:
         yield GaugeMetricFamily(
             "cchc_last_night_duration_seconds", "How long the last night took.", value=facts["night"]["seconds"]

@@ -95,7 +95,7 @@ def _files(facts: dict[str, Any]) -> list[Row]:
     messages = facts["messages"]
     waiting, lost = messages.get("waiting", 0) + messages.get("sending", 0), facts["messages_lost_lately"]
     return [
-        ("Tệp chờ nạp", count(facts["waiting"])),
+        ("Tệp chờ nạp", DASH if facts["waiting"] is None else count(facts["waiting"])),
         ("Tệp đã nạp", count(facts["files"].get("loaded", 0))),
         ("Tệp bị từ chối", f"{count(facts['files'].get('rejected', 0))} (7 ngày qua: {count(facts['rejected_lately'])})"),
         ("Dòng bị giữ chờ sửa", count(facts["quarantined"])),

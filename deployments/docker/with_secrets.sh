@@ -14,6 +14,12 @@ word_of() {
     printf '%s' "$word"
 }
 
+for name in db_password prefect_password; do
+    if [ -e "/run/secrets/$name" ] && [ ! -r "/run/secrets/$name" ]; then
+        echo "Không đọc được tệp bí mật «$name»; chạy «chmod 0444 deployments/secrets/*» trên máy chủ." >&2
+        exit 2
+    fi
+done
 if [ -r /run/secrets/db_password ]; then
     word=$(word_of db_password)
     CCHC_DATABASE_URL="postgresql+psycopg2://cchc:${word}@${CCHC_DATABASE_HOST:-db}:5432/cchc"

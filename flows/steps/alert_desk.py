@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MOST_LISTED: Final = 500
 LONGEST_NOTE: Final = 500
+AHEAD: Final = timedelta(hours=1)  # clocks of several machines differ by less
 TOLD_FOR: Final = timedelta(days=14)  # how long a message that did not arrive is spoken of
 
 
@@ -25,21 +26,35 @@ def listing(home: Home, *, everything: bool = False) -> dict[str, Any]:
     the outbox; troubles are those that did not arrive so far; problem: what is wrong with the settings, else None.
     """
     from messages.alerts import grave_first
-    from warehouse import messages
+    from warehouse import alerts, messages
 
     settings, problem = _checked(home)
     with home.database.begin() as tx:
         rows = messages.recent_alerts(tx, MOST_LISTED) if everything else messages.open_alerts(tx)
         since = now() - TOLD_FOR
         counts, troubles = messages.counts(tx, since), messages.troubles(tx, since)
+        looked = max(alerts.marks(tx).values(), default=None)
     ordered = rows if everything else grave_first(rows)
     return {
         "alerts": [entry(row, settings) for row in named(home, ordered)],
         "waiting_messages": counts.get("waiting", 0) + counts.get("sending", 0),
         "failed_messages": counts.get("given_up", 0) + counts.get("unclear", 0),
-        "recipients": len(settings.recipients), "problem": problem, "warnings": list(settings.warnings),
+        "recipients": len(settings.recipients), "problem": problem,
+        "warnings": [*settings.warnings, *_ahead(looked)],
         "troubles": [_message(row) for row in troubles],
     }  # fmt: skip
+
+
+def _ahead(looked: datetime | None) -> list[str]:
+    """Return what to say of alerts that were looked at as of a moment still to come: until then they stay as they are."""
+    from messages import fmt
+
+    if looked is None or looked - now() < AHEAD:
+        return []
+    until = fmt.moment(looked.astimezone(ZONE))
+    return [
+        f"Cảnh báo đã được xét đến {until}, sau giờ của máy; đến lúc đó không cảnh báo nào mở hay hết. Kiểm tra đồng hồ của máy."
+    ]
 
 
 def _checked(home: Home) -> tuple[Settings, str | None]:
@@ -79,14 +94,18 @@ def _stamp(moment: datetime | None) -> str | None:
 
 
 def show(home: Home, alert_id: int) -> dict[str, Any]:
-    """Return the document of `cchc alerts show`: an alert, its text, who was told. Raises: UserError."""
+    """Return the document of `cchc alerts show`: an alert, its text, who was told. Raises: UserError.
+
+    file: {name, message} of a rejected file, which no message names: a name may be an applicant's.
+    """
     from messages import alerts as words
-    from warehouse import messages
+    from warehouse import alerts, messages
 
     settings, _ = settings_or_defaults(home)
     with home.database.begin() as tx:
         found = named(home, messages.alerts_of(tx, [alert_id]))
         told = messages.of_alert(tx, alert_id)
+        file = alerts.file_of(tx, found[0]["subject"]) if found and found[0]["rule"] == "file_rejected" else None
     if not found:
         raise UserError("unknown_alert", f"Không có cảnh báo số {alert_id}; xem các số bằng «cchc alerts --all».")
     row = found[0]
@@ -94,7 +113,7 @@ def show(home: Home, alert_id: int) -> dict[str, Any]:
     over = row["state"] == "resolved"
     _, text = (words.resolved if over else words.opened)(row, rule, settings.page)
     return entry(row, settings) | {
-        "text": text, "runbook": f"docs/runbooks/{rule.runbook}.md" if rule else None,
+        "text": text, "file": file, "runbook": f"docs/runbooks/{rule.runbook}.md" if rule else None,
         "messages": [_message(message) for message in told],
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from flows.steps.alert_sights import Seen, Sights, plain_threshold
+from flows.steps.home import ZONE
 from scoring.alerts import BREACHED, CLEAR, UNKNOWN, Observation, figure
 
 if TYPE_CHECKING:
@@ -17,48 +18,65 @@ if TYPE_CHECKING:
     from sources.units import Unit
 
 MOST_DOSSIERS: Final = 20
+#: How a commitment is written → how it is broken.
+_BROKEN: Final = {"<": ">=", "<=": ">", ">=": "<", ">": "<="}
 
 
 def _measure(sights: Sights, rule: AlertRule) -> Seen:
     """A rate against its target, or against what a notice asks of the commune."""
     target = sights.scored.rules.targets.get(rule.target) if rule.target else None
     behind = [c.code for c in sights.scored.rules.criteria if c.measure == rule.measure]
-    found: dict[str, tuple[float | None, float | None, str]] = {}
-    for unit in sights.ids:
+    edge = target.value if target else plain_threshold(rule.threshold)
+    found: dict[str, tuple[float | None, str, dict[str, Any]]] = {}
+    for unit in (each.unit_id for each in sights.communes):
         top, bottom = sights.figures.get((unit, str(rule.measure)), (None, None))
-        promise = None if rule.own else _promise(sights, unit, str(rule.measure))
-        edge = promise["threshold"] if promise else (target.value if target else plain_threshold(rule.threshold))
         value = top / bottom if top is not None and bottom and bottom >= rule.min_cases else None
-        found[unit] = value, edge, figure(value, edge, rule.breached, rule.clear_margin)
-    over = [unit for unit in sights.communes if found[unit.unit_id][2] == BREACHED]
+        promise = None if rule.own else _promise(sights, unit, rule)
+        basis = _promised(promise, rule) if promise else {"threshold": edge, **_targeted(sights, unit, target)}
+        wanted = basis["threshold"]
+        told = figure(value, wanted, basis.get("breached") or rule.breached, rule.margin_at(wanted))
+        found[unit] = value, told, basis
+    over = [unit for unit in sights.communes if found[unit.unit_id][1] == BREACHED]
     late = _late_codes(sights, over) if rule.measure == "overdue_rate" and over else {}
 
     def each() -> Iterator[Observation]:
-        for unit, (value, edge, told) in found.items():
+        for unit, (value, told, basis) in found.items():
             top, bottom = sights.figures.get((unit, str(rule.measure)), (None, None))
             lost = [float(sights.lost[unit, code]["lost"] or 0) for code in behind if (unit, code) in sights.lost]
             codes = late.get(unit, [])
             yield sights.saw(
-                rule, unit, value=value, threshold=edge, seen=told, numerator=top, denominator=bottom, points=round(sum(lost), 2),
-                criteria=behind, dossiers=codes[:MOST_DOSSIERS] or None, dossier_count=len(codes) or None,
-                **_basis(None if rule.own else _promise(sights, unit, str(rule.measure)), target),
+                rule, unit, value=value, seen=told, numerator=top, denominator=bottom, points=round(sum(lost), 2),
+                criteria=behind, dossiers=codes[:MOST_DOSSIERS] or None, dossier_count=len(codes) or None, **basis,
             )  # fmt: skip
 
     return sights.seen(rule, each())
 
 
-def _basis(promise: Mapping[str, Any] | None, target: TargetValue | None) -> dict[str, Any]:
-    """Return what a threshold rests on: owner (of a commitment), clause, provenance."""
-    if promise:
-        known = promise["provenance"] if promise["threshold_known"] else "assumed"
-        return {"owner": promise["owner"], "clause": promise["source"], "provenance": known}
-    return {"clause": str(target.source), "provenance": target.provenance} if target else {}
+def _promised(promise: Mapping[str, Any], rule: AlertRule) -> dict[str, Any]:
+    """Return what a notice asks of a commune, as `Sights.saw` takes it. breached: when its very limit counts otherwise."""
+    known, broken = promise["threshold_known"], _BROKEN.get(promise["op"], rule.breached)
+    return {
+        "threshold": promise["threshold"], "owner": promise["owner"], "clause": promise["source"], "text": "",
+        "provenance": promise["provenance"] if known else "assumed", "note": promise["threshold_note"],
+        "breached": broken if broken != rule.breached and broken[0] == rule.breached[0] else None,
+    }  # fmt: skip
 
 
-def _promise(sights: Sights, unit: str, measure: str) -> dict[str, Any] | None:
-    """Return the commitment of a notice on a measure that binds a unit, if one does."""
-    rows = (row for row in sights.commitments.get(unit, []) if row["kind"] == "measure" and row["measure"] == measure)
-    return next((row for row in rows if row["unit"] == "share" and row["threshold"] is not None), None)
+def _targeted(sights: Sights, unit: str, target: TargetValue | None) -> dict[str, Any]:
+    """Return what a target rests on. One out of a notice that does not bind the commune is assumed for it."""
+    if target is None:
+        return {}
+    text = target.source.instrument
+    provenance = "assumed" if sights.foreign(unit, text) else target.provenance
+    return {"clause": str(target.source), "text": text, "provenance": provenance, "note": target.note}
+
+
+def _promise(sights: Sights, unit: str, rule: AlertRule) -> dict[str, Any] | None:
+    """Return the strictest commitment of a notice on the rule's measure that binds a unit, if one does."""
+    rows = (row for row in sights.commitments.get(unit, []) if row["kind"] == "measure" and row["measure"] == rule.measure)
+    strictest = min if rule.breached in (">=", ">") else max
+    shares = (row for row in rows if row["unit"] == "share" and row["threshold"] is not None)
+    return strictest(shares, key=lambda row: row["threshold"], default=None)
 
 
 def _late_codes(sights: Sights, units: Sequence[Unit]) -> dict[str, list[str]]:
@@ -94,7 +112,8 @@ def _commitment(sights: Sights, rule: AlertRule) -> Seen:
                 told = {"missed": BREACHED, "no_data": UNKNOWN}.get(row["state"], CLEAR)
                 yield sights.saw(
                     rule, unit, f"{row['notice']}:{row['code']}", value=row["value"], threshold=row["threshold"], seen=told,
-                    owner=row["owner"], label=row["label"], clause=row["source"], provenance=row["provenance"],
+                    owner=row["owner"], label=row["label"], clause=row["source"], text="", provenance=row["provenance"],
+                    said=row["value_text"], wanted=row["threshold_text"], gap=row["gap_text"],
                 )  # fmt: skip
 
     return sights.seen(rule, each(), complete=sights.only is None and bool(sights.commitments))
@@ -136,7 +155,7 @@ def _review_months(sights: Sights, rule: AlertRule) -> Seen:
                 missing = month.month not in reviewed[month.year].get(unit.unit_id, set())
                 known = any(year <= month.year for year in told_of)
                 told = UNKNOWN if not known else BREACHED if missing else CLEAR
-                yield sights.saw(rule, unit.unit_id, f"{month:%Y-%m}", value=float(missing), seen=told)
+                yield sights.saw(rule, unit.unit_id, f"{month:%Y-%m}", value=None, seen=told)
 
     return sights.seen(rule, each())
 
@@ -250,7 +269,7 @@ def _source_late(sights: Sights, rule: AlertRule) -> Seen:
 
     levels = checks.thresholds()["freshness"]
     rows = checks.cross(sights.tx, "freshness", as_of=sights.moment, last_day=sights.day)
-    alive = {member.unit_id: unit.unit_id for unit in sights.scored.units for member in [unit]}
+    alive = {unit.unit_id for unit in sights.scored.units}
     by_source: dict[str, dict[str, int]] = {}
     for row in rows:
         if row["unit_code"] in alive:
@@ -271,15 +290,21 @@ def _source_late(sights: Sights, rule: AlertRule) -> Seen:
 
 
 def _file_rejected(sights: Sights, rule: AlertRule) -> Seen:
-    """Files that were rejected lately and are not loaded since."""
+    """Files that were rejected lately and are not loaded since. Their names stay on the machine: they may name an applicant."""
     from warehouse import alerts
 
     rows = alerts.rejected_files(sights.tx, sights.moment - timedelta(days=rule.window_days))
     found = [
-        sights.saw(rule, "", row["sha256"][:16], value=None, seen=BREACHED, file=row["name"], reason=row["reason"])
+        sights.saw(
+            rule, "", row["sha256"][:16], value=None, seen=BREACHED, reason=row["reason"], received=_local(row["received_at"])
+        )
         for row in rows
     ]
     return Seen(found, frozenset({""}), past="settled")
+
+
+def _local(moment: datetime | None) -> str | None:
+    return moment.astimezone(ZONE).isoformat(timespec="seconds") if moment else None
 
 
 def _night_missed(sights: Sights, rule: AlertRule) -> Seen:
@@ -290,8 +315,18 @@ def _night_missed(sights: Sights, rule: AlertRule) -> Seen:
     return Seen(found, frozenset({""}), past="made_up")
 
 
+def _stuck(sights: Sights, rule: AlertRule) -> Seen:
+    """What keeps the machine from its work: a disk that is nearly full, a work of the desk, an inbox elsewhere."""
+    from flows.steps import health
+
+    found = health.stuck(sights.home, sights.tx)
+    seen = [sights.saw(rule, "", subject, value=None, seen=BREACHED, code=code) for subject, code in found.items()]
+    return Seen(seen, frozenset({""}))
+
+
 KINDS: Final[Mapping[str, Callable[[Sights, Any], Seen | None]]] = {
     "measure": _measure, "commitment": _commitment, "survey_days": _survey_days, "review_months": _review_months,
     "grade_chance": _grade_chance, "rank_drop": _rank_drop, "lost_points": _lost_points, "named_again": _named_again,
     "due_soon": _due_soon, "source_late": _source_late, "file_rejected": _file_rejected, "night_missed": _night_missed,
+    "stuck": _stuck,
 }  # fmt: skip

@@ -283,7 +283,7 @@ class _Reader:
         return Quiet(start, end, passes)
 
     def _time(self, path: tuple[Any, ...], given: Any) -> time:
-        if isinstance(given, int) and not isinstance(given, bool) and 0 <= given < 24 * 60:
+        if isinstance(given, int) and 60 <= given < 24 * 60:
             return time(given // 60, given % 60)  # YAML reads an unquoted 18:00 as 18 × 60
         try:
             hours, minutes = str(given).split(":")

@@ -15,6 +15,7 @@ from scoring.alerts import Observation, figure
 
 if TYPE_CHECKING:
     from criteria.alerts import AlertRule
+    from criteria.registers import Notice
     from flows.steps.score import Scored
     from sources.units import Unit
     from warehouse.database import Transaction
@@ -70,8 +71,12 @@ class Sights:
 
     @cached_property
     def communes(self) -> list[Unit]:
-        """The communes asked about."""
-        return [unit for unit in self.scored.units if self.only is None or unit.unit_id in self.only]
+        """The communes asked about, by their own names or those of units that went into them."""
+        view = self.scored.view
+        whole = {unit.unit_id: view.lineage(unit) if view else [unit] for unit in self.scored.units}
+        return [
+            unit for unit in self.scored.units if self.only is None or any(m.unit_id in self.only for m in whole[unit.unit_id])
+        ]
 
     @cached_property
     def ids(self) -> frozenset[str]:
@@ -119,7 +124,18 @@ class Sights:
         from warehouse import forecasts
 
         row = forecasts.latest(self.tx, criteria.DEFAULT_SET, self.asked.definition, self.year, before)
-        return row["result"] | {"as_of": row["as_of"].isoformat()} if row else None
+        return row["result"] | {"as_of": row["as_of"].astimezone(ZONE).isoformat()} if row else None
+
+    def foreign(self, unit: str, text: str) -> bool:
+        """Whether a document (its key) is a notice that does not bind a unit in this year: it is a yardstick there, no duty."""
+        mine = [notice for notice in self._notices if notice.instrument == text]
+        here = self.home.register.by_id.get(unit)
+        above = {unit, *(each.unit_id for each in self.home.register.ancestors(here))} if here and mine else {unit}
+        return bool(mine) and not any(notice.year == self.year and notice.unit in above for notice in mine)
+
+    @cached_property
+    def _notices(self) -> tuple[Notice, ...]:
+        return criteria.load_notices()
 
     def seen(self, rule: AlertRule, observations: Iterable[Observation], **more: Any) -> Seen:
         """Return what a rule saw of the communes asked about."""
@@ -127,11 +143,16 @@ class Sights:
 
     def saw(
         self, rule: AlertRule, unit: str, subject: str = "", *, value: float | None, threshold: float | None = None,
-        seen: str | None = None, owner: str | None = None, **detail: Any,
+        seen: str | None = None, owner: str | None = None, text: str | None = None, **detail: Any,
     ) -> Observation:  # fmt: skip
-        """Return one observation; seen: what the figure says, when it is not the rule's threshold that decides."""
+        """Return one observation; seen: what the figure says, when it is not the rule's threshold that decides.
+
+        text: key of the document it rests on, when not the rule's; "": one that binds the unit.
+        """
         edge = threshold if threshold is not None else plain_threshold(rule.threshold)
-        told = seen or figure(value, edge, rule.breached, rule.clear_margin)
+        told = seen or figure(value, edge, rule.breached, rule.margin_at(edge))
+        basis = rule.source["instrument"] if text is None and rule.source else text
+        detail["borrowed"] = True if unit and basis and self.foreign(unit, basis) else None
         kept = {name: each for name, each in detail.items() if each is not None}
         return Observation(rule.name, unit, subject, told, value, edge, {"year": self.year, **kept}, owner)
 

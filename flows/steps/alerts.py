@@ -56,7 +56,7 @@ def evaluate(
     desk.drop_unknown_rules()
     alerts.mark(tx, desk.asked, moment)
     opened, resolved = named(home, desk.opened), named(home, desk.resolved)
-    queue(home, tx, opened, resolved, moment)
+    queue(home, tx, opened, resolved)
     return {"opened": opened, "resolved": resolved, "open": alerts.open_count(tx)}
 
 

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 DUMP, SECRETS, HEADS, MANIFEST = "database.dump", "secrets.json", "audit.heads", "manifest.json"
 #: What people write for an installation, beside the files they hand in.
-SETTINGS: Final = ("units.yaml", "alerts.yaml", "inboxes.yaml")
+SETTINGS: Final = ("units.yaml", "alerts.yaml", "inboxes.yaml", "known_hosts")
 FOLDERS: Final = ("contracts", "criteria", "notices")
 #: Secrets of this machine: another one makes its own. All others (the key of the applicants' tokens) are needed again.
-OWN_SECRETS: Final = ("database", "prefect")
+OWN_SECRETS: Final = ("database", "prefect_database")
 NAME: Final = re.compile(r"cchc-\d{8}-\d{6}\.tar")
 LEFTOVER_S: Final = 24 * 3600
 SECRECY: Final = (
@@ -75,7 +75,7 @@ def backup(home: Home, target: Path, keep: int | None = None) -> dict[str, Any]:
 
 
 def _note(home: Home, moment: datetime, seconds: float, size: int) -> None:
-    """Write down that there is a backup: who watches over the installation asks how old the last one is."""
+    """Write down that there is a backup, and how long it took."""
     from warehouse import events
 
     with home.database.begin() as tx:
@@ -84,7 +84,7 @@ def _note(home: Home, moment: datetime, seconds: float, size: int) -> None:
 
 @contextmanager
 def said_when_full(folder: Path) -> Iterator[None]:
-    """Turn a full or read-only disk into a sentence that says where and what to do. Raises: UserError."""
+    """Turn a disk that is full, read-only or for small files only into a sentence: where, what to do. Raises: UserError."""
     from warehouse.errors import DatabaseError
 
     try:
@@ -92,6 +92,9 @@ def said_when_full(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _full(folder) from error
+        if error.errno == errno.EFBIG:
+            text = f"Đĩa ở {folder} không nhận tệp lớn như vậy (USB định dạng FAT32 chỉ nhận đến 4 GB); hãy dùng đĩa khác."
+            raise UserError("file_too_large", text) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise UserError(
                 "no_permission", f"Không ghi được vào thư mục {folder}; hãy cấp quyền ghi hoặc chọn nơi khác."
@@ -250,17 +253,9 @@ def heads_until(home: Home, newest: int) -> bytes:
 
 def _waiting(home: Home) -> int:
     """Return how many files of the inbox were not loaded yet: they are not in the archive."""
-    from flows.steps.files import files_of, path_text
-    from warehouse import ledger
+    from flows.steps.inbox import fresh_files
 
-    waiting = 0
-    with home.database.begin() as tx:
-        for path in files_of([home.inbox]) if home.inbox.is_dir() else []:
-            with suppress(FileNotFoundError):
-                status = path.lstat()
-                known = ledger.seen_unchanged(tx, path_text(path.absolute()), status.st_size, status.st_mtime_ns)
-                waiting += known is None or known["state"] == "received"
-    return waiting
+    return len(fresh_files(home)) if home.inbox.is_dir() else 0
 
 
 def _settle(archive: Path, place: Path) -> None:

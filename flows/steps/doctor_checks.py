@@ -16,18 +16,12 @@ from typing import Any, Final
 from flows.steps import pins
 from flows.steps.doctor import Check, Finding
 from flows.steps.doctor_prefect import events_wait, server_and_schedule
-from flows.steps.home import ZONE, Home, clock_is_replaced, now
+from flows.steps.health import DISK_EMPTY, DISK_LOW, GIB, parts_of
+from flows.steps.home import ZONE, Home, UserError, clock_is_replaced, now
 
-_GIB: Final = 1024**3
-_LOW_GIB: Final = 5.0
-_EMPTY_GIB: Final = 1.0
 _OLDEST_PYTHON: Final = (3, 11)
 #: The database's clock and this machine's may differ by so many seconds before loads are dated wrongly enough to be said.
 _APART_S: Final = 60.0
-#: What was refused or given up is told for so long.
-_RECENT: Final = timedelta(days=7)
-#: A part of `cchc up` that said nothing for so long is not alive (it speaks every half minute).
-_SILENT: Final = timedelta(minutes=3)
 #: A night later than this is late, whoever runs it.
 _NIGHT_LATE: Final = timedelta(hours=26)
 
@@ -63,9 +57,9 @@ def _folder(home: Home) -> Finding:
 def _disk(home: Home) -> Finding:
     """The scarcer of the home's disk and of the disk of temporary files."""
     root = next(folder for folder in (home.root, *home.root.parents) if folder.exists())
-    free, place = min((shutil.disk_usage(folder).free / _GIB, str(folder)) for folder in (root, tempfile.gettempdir()))
-    state, text = ("fail", "disk_full") if free < _EMPTY_GIB else ("warn", "disk_low") if free < _LOW_GIB else ("ok", "disk")
-    return Finding(state, text, {"place": place, "gib": free})
+    free, place = min((shutil.disk_usage(folder).free, str(folder)) for folder in (root, tempfile.gettempdir()))
+    state, text = ("fail", "disk_full") if free < DISK_EMPTY else ("warn", "disk_low") if free < DISK_LOW else ("ok", "disk")
+    return Finding(state, text, {"place": place, "gib": free / GIB})
 
 
 def _clock(home: Home) -> Finding:
@@ -77,34 +71,34 @@ def _clock(home: Home) -> Finding:
 
 def _database(home: Home) -> Finding:
     """Usable, of a known version, brought up to date, and of one time with this machine."""
-    from warehouse import engine, place
+    from warehouse import diagnosis, engine, place
 
     embedded = engine.is_embedded()
     if embedded and not place.pointer_file(home.root).exists():
         return Finding("warn", "no_database")
-    found = _figures(home)
+    with home.database.begin() as tx:
+        found = diagnosis.server(tx)
     apart = abs((found["clock"] - datetime.now(UTC)).total_seconds())
     if apart > _APART_S:
         return Finding("warn", "clocks_apart", {"seconds": apart})
     return Finding("ok", "database", {"server": found["server"], "version": found["version"], "embedded": embedded})
 
 
-def _figures(home: Home) -> dict[str, Any]:
-    from warehouse import diagnosis
+def _counts(home: Home) -> dict[str, Any]:
+    from warehouse import status
 
-    moment = now()
     with home.database.begin() as tx:
-        return diagnosis.figures(tx, moment, moment - _RECENT)
+        return status.counts(tx, now())
 
 
 def _night(home: Home) -> Finding:
     """Whether nights come: none is missed, the last one came to a result, and not too long ago."""
     from flows.steps import nights
-    from warehouse import chain, diagnosis
+    from warehouse import chain, status
 
     moment = now()
     with home.database.begin() as tx:
-        missed, last, newest = nights.missed(tx, moment), chain.last_night(tx), diagnosis.newest_night(tx)
+        missed, last, newest = nights.missed(tx, moment), chain.last_night(tx), status.last_tried_night(tx)
     if missed:
         return Finding("fail", "night_missed", {"nights": missed})
     if newest is not None and newest["outcome"] == "failed":
@@ -121,15 +115,13 @@ def _parts(home: Home) -> Finding:
     """The parts of `cchc up`: all alive, all stopped, or some dead."""
     from warehouse import events
 
-    moment = now()
     with home.database.begin() as tx:
-        rows = events.beats(tx)
-    dead = [row["component"] for row in rows if moment - row["beat_at"] > _SILENT]
-    if not rows or len(dead) == len(rows):
+        parts = parts_of(events.beats(tx))
+    if all(part["state"] == "silent" for part in parts):
         return Finding("warn", "not_up")
-    if dead:
+    if dead := [part["name"] for part in parts if part["state"] in ("silent", "waiting")]:
         return Finding("fail", "part_dead", {"parts": dead})
-    return Finding("ok", "parts", {"parts": [row["component"] for row in rows]})
+    return Finding("ok", "parts", {"parts": [part["name"] for part in parts]})
 
 
 def _inbox(home: Home) -> Finding:
@@ -145,34 +137,39 @@ def _inbox(home: Home) -> Finding:
 
 
 def _rejected(home: Home) -> Finding:
-    count = _figures(home)["rejected"]
+    count = _counts(home)["rejected_lately"]
     return Finding("warn", "rejected", {"count": count}) if count else Finding("ok", "none_rejected")
 
 
 def _messages(home: Home) -> Finding:
-    found = _figures(home)
-    if found["given_up"]:
-        return Finding("fail", "messages_given_up", {"count": found["given_up"]})
-    if found["overdue"]:
-        return Finding("warn", "messages_overdue", {"count": found["overdue"]})
+    found = _counts(home)
+    if found["messages_lost_lately"]:
+        return Finding("fail", "messages_given_up", {"count": found["messages_lost_lately"]})
+    if found["messages_overdue"]:
+        return Finding("warn", "messages_overdue", {"count": found["messages_overdue"]})
     return Finding("ok", "messages")
 
 
 def _alert_settings(home: Home) -> Finding:
     from flows.steps.alert_settings import load_settings
 
-    people = load_settings(home, addresses=True).recipients
+    settings = load_settings(home, addresses=True)
+    if settings.warnings:
+        return Finding("warn", "alert_warnings", {"warnings": settings.warnings})
+    people = settings.recipients
     return Finding("ok", "alert_settings", {"count": len(people)}) if people else Finding("warn", "nobody_told")
 
 
 def _inboxes(home: Home) -> Finding:
-    from sources.remote_errors import RemoteError
-    from sources.remote_settings import FILE_NAME, read_inboxes
+    """The settings, and that every unit and every contract named in them is known: until then files wait."""
+    from flows.steps.pull import inboxes, readable
 
     try:
-        found = read_inboxes(home.root / FILE_NAME)
-    except RemoteError as error:
-        return Finding("fail", "said", {"message": str(error), "remedy": ""})
+        found = inboxes(home)
+        for inbox in found:
+            readable(home, inbox)
+    except UserError as error:
+        return Finding("fail", "inboxes_bad", {"message": str(error)})
     return Finding("ok", "inboxes", {"count": len(found)})
 
 

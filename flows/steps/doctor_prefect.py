@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from flows.steps.doctor import Finding
-from flows.steps.home import Home
+from flows.steps.health import EVENTS_LATE_S
+from flows.steps.home import Home, now
 from flows.steps.prefect_api import PrefectAway, api_url, call
 
 #: What must be deployed: `deployments.definitions`, told without importing Prefect.
@@ -14,9 +15,9 @@ DEPLOYED: Final = ("alert/alert", "catch-up/catch-up", "forecast-again/forecast-
 NIGHT: Final = "nightly/nightly"
 TAG: Final = "cchc"
 _PATIENCE_S: Final = 5.0
-#: An event that waited longer was not told although somebody should have.
-_WAITED: Final = timedelta(minutes=15)
 _NEXT_NIGHT: Final = timedelta(hours=25)
+#: What was just deployed is planned within a minute.
+_PLANNED_WITHIN: Final = timedelta(minutes=2)
 
 
 def server_and_schedule(home: Home) -> Finding:
@@ -37,32 +38,38 @@ def server_and_schedule(home: Home) -> Finding:
     except PrefectAway as problem:
         return Finding("fail", "prefect_away", {"url": url, "detail": problem})
     if following is None or following - datetime.now(UTC) > _NEXT_NIGHT:
-        return Finding("fail", "no_schedule")
+        runner = _runner(home)
+        soon = runner is not None and now() - runner["started_at"] < _PLANNED_WITHIN
+        return Finding("warn", "schedule_soon") if soon else Finding("fail", "no_schedule")
     return Finding("ok", "prefect", {"at": following})
 
 
 def events_wait(home: Home) -> Finding:
     """Whether events are told: none waits long, unless there is nobody to tell."""
-    from flows.steps.home import now
-    from warehouse import diagnosis
+    from warehouse import status
 
     with home.database.begin() as tx:
-        found = diagnosis.figures(tx, now(), now())
-    if found["events_age_s"] <= _WAITED.total_seconds() or _address(home) is None:
+        found = status.counts(tx, now())
+    if found["events_age_s"] <= EVENTS_LATE_S or _address(home) is None:
         return Finding("ok", "events", {"count": found["events_waiting"]})
     return Finding("warn", "events_wait", {"count": found["events_waiting"], "minutes": found["events_age_s"] / 60})
 
 
 def _address(home: Home) -> str | None:
     """The server this shell is told of, else the one that the runner of `cchc up` works for."""
-    from warehouse import events
-
     if (url := api_url()) is not None:
         return url
+    runner = _runner(home)
+    return runner["detail"].get("prefect_api") if runner else None
+
+
+def _runner(home: Home) -> dict[str, Any] | None:
+    """Return the last word of the runner that was heard last."""
+    from warehouse import events
+
     with home.database.begin() as tx:
         runners = [row for row in events.beats(tx) if row["component"] == "runner"]
-    newest = max(runners, key=lambda row: row["beat_at"], default=None)
-    return newest["detail"].get("prefect_api") if newest else None
+    return min(runners, key=lambda row: float(row["age_s"]), default=None)
 
 
 def _deployed(url: str) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -85,8 +85,7 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
         except OSError:  # a name too long to exist
             is_folder = is_link = False
         if is_folder and not is_link:
-            inside = [p for p in path.rglob("*") if not _hidden(p.relative_to(path)) and not p.is_dir()]
-            found.extend(sorted(inside, key=lambda p: (_modified_ns(p), os.fsencode(p))))
+            found.extend(Path(place) for _, _, place in sorted(_inside(os.fspath(path))))
         elif is_link or os.path.exists(path):
             found.append(path)
         else:
@@ -102,13 +101,23 @@ def path_text(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _hidden(inside: Path) -> bool:
-    """Whether a path below a folder is hidden, lies in a hidden folder, or is the lock file of an open workbook."""
-    return any(part.startswith((".", "~$")) for part in inside.parts)
+def _inside(folder: str) -> Iterator[tuple[int, bytes, str]]:
+    """Yield (modified_ns, name, path) of the files below a folder, without links to folders.
 
-
-def _modified_ns(path: Path) -> int:
+    Left out are hidden ones, those in hidden folders, and the lock files of open workbooks.
+    """
     try:
-        return path.lstat().st_mtime_ns
-    except OSError:  # gone meanwhile; taking it says so
-        return 0
+        entries = list(os.scandir(folder))
+    except (PermissionError, FileNotFoundError):
+        return
+    for entry in entries:
+        if entry.name.startswith((".", "~$")):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _inside(entry.path)
+        elif not entry.is_dir():
+            try:
+                modified = entry.stat(follow_symlinks=False).st_mtime_ns
+            except OSError:  # gone meanwhile; taking it says so
+                modified = 0
+            yield modified, os.fsencode(entry.path), entry.path

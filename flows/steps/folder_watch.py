@@ -15,6 +15,7 @@ _GATHER_MS: Final = 400
 _POLL_MS: Final = 2_000
 _CHECK_MS: Final = 5_000
 #: File systems that another machine may change without this one's kernel knowing.
+_MOUNTS: Final = Path("/proc/self/mounts")
 _REMOTE: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "davfs", "glusterfs", "lustre", "vboxsf", "virtiofs", "webdav"}
 )
@@ -43,16 +44,16 @@ def changes(folder: Path, stop: Event, *, polling: bool | None = None) -> Iterat
                     yield
                 if not folder.exists() or folder.stat().st_ino != here:
                     break
-        except OSError:
+        except (OSError, RuntimeError):  # the latter: the system has no watch left to give
             if not told:
                 raise
-            told = False  # too many watches on this machine already: look instead
+            told = False  # look instead
 
 
 def needs_polling(folder: Path) -> bool:
     """Whether a folder, or something mounted below it, lies on a file system that does not tell of others' changes."""
     try:
-        lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return False
     here, holder, kinds = os.path.realpath(folder), "", set()
@@ -68,6 +69,6 @@ def needs_polling(folder: Path) -> bool:
 
 
 def _visible(path: Path, folder: Path) -> bool:
-    """Whether a change concerns a file that counts (see `flows.steps.files.files_of`)."""
+    """Whether a change concerns a file that counts (see `flows.steps.files.files_of`), not the folder itself alone."""
     inside = path.relative_to(folder).parts if path.is_relative_to(folder) else path.parts[-1:]
-    return not any(part.startswith((".", "~$")) for part in inside)
+    return bool(inside) and not any(part.startswith((".", "~$")) for part in inside)

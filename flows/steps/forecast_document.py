@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flows.steps.forecast import Forecasted, forecast_question, good_grade, head_json
 from flows.steps.forecast_changes import changes_of
 from flows.steps.forecast_peers import JOINT, Places, places_of
-from flows.steps.home import Home, UserError
+from flows.steps.home import Home, UserError, now
 from flows.steps.measure import Question, plain
 
 if TYPE_CHECKING:
@@ -42,26 +42,35 @@ class Seen:
 
 
 def forecast_and_store(
-    home: Home, tx: Transaction, asked: Question, set_name: str | None = None, *, draws: int, seed: int,
-    commune: str | None = None, origin: str = "forecast", advance: Advance = lambda *_: None,
+    home: Home, asked: Question, set_name: str | None = None, *, draws: int, seed: int, commune: str | None = None,
+    origin: str = "forecast", advance: Advance = lambda *_: None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Forecast a question, store it with its recipe, return the document (of one commune if one is named). Raises: UserError."""
+    """Forecast a question, store it with its recipe, return the document (of one commune if one is named). Raises: UserError.
+
+    It may take minutes, in which files go on being loaded: it sees the warehouse as it stands at the beginning.
+    """
     from flows.steps.forecast_store import store
-    from flows.steps.runs import hold_inputs
+    from warehouse import marts, runs
 
     chosen = home.commune(commune, asked.unit_day) if commune else None
-    hold_inputs(tx)
     advance("mô phỏng phần còn lại của năm", 0, 2)
-    done = forecast_question(home, tx, asked, set_name, draws=draws, seed=seed, look=look_at)
-    advance("so với lần dự báo trước", 1, 2)
-    document = forecast_json(home, tx, done)
-    stored = store(home, tx, asked, done.rules, document, origin=origin)
-    advance("xong", 2, 2)
+    if asked.known_at is None:
+        with home.database.begin() as tx:
+            marts.refresh(tx, now())
+    with home.database.begin_still() as tx:
+        counted = now(), runs.loads_known(tx, asked.known_at)
+        done = forecast_question(home, tx, asked, set_name, draws=draws, seed=seed, look=look_at)
+        advance("so với lần dự báo trước", 1, 2)
+        document = forecast_json(home, tx, done)
+    communes = document["communes"]
     if chosen is not None:
-        document["communes"] = [row for row in document["communes"] if row["unit_id"] == chosen.unit_id]
-        if not document["communes"]:
+        communes = [row for row in communes if row["unit_id"] == chosen.unit_id]
+        if not communes:
             raise UserError("no_data", f"Chưa có số liệu nào của {chosen.full_name} trong năm {asked.year}; nạp tệp xuất trước.")
-    return document | {"forecast": stored}
+    with home.database.begin() as tx:
+        stored = store(home, tx, asked, done.rules, document, origin=origin, counted=counted)
+    advance("xong", 2, 2)
+    return document | {"communes": communes, "forecast": stored}
 
 
 def look_at(block: Block, fitted: Fitted) -> Seen:

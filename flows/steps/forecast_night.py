@@ -92,8 +92,8 @@ def _made(home: Home, asked: Question, advance: Advance) -> dict[str, Any]:
     from flows.steps.forecast import DRAWS, SEED
     from flows.steps.forecast_document import forecast_and_store
 
-    with home.database.begin() as tx:
-        return forecast_and_store(home, tx, asked, draws=DRAWS, seed=SEED, origin="nightly", advance=advance)
+    with home.database.session_lock("forecast"):  # whoever follows the night's own score finds it foretold
+        return forecast_and_store(home, asked, draws=DRAWS, seed=SEED, origin="nightly", advance=advance)
 
 
 def shown(home: Home, document: dict[str, Any]) -> dict[str, str]:

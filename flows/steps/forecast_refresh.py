@@ -1,4 +1,5 @@
-"""The forecast after a score was published: made again when the newest score rests on loads that no forecast has seen.
+"""The forecast after a score was published: made again when the newest score rests on loads that no forecast has seen, and
+the alerts judged by it.
 
 Whoever is told of a published score may call it, as often and as late as they like.
 """
@@ -12,13 +13,15 @@ from typing import Any, Final
 from flows.steps.forecast_night import shown
 from flows.steps.home import ZONE, Home, UserError, now
 from flows.steps.measure import Question, question
+from flows.steps.publication import alarmed, last_published
+from flows.steps.runs import numbers
 
 #: The kind of this work in `work_log`.
 KIND: Final = "forecast"
 
 
 def refresh(home: Home, moment: datetime | None = None) -> dict[str, Any]:
-    """Forecast the year of a moment (now) if its newest published score has no forecast from the same loads.
+    """Forecast the year of a moment (now) if its newest score of the chain rests on loads that no forecast has seen.
 
     Returns {status, forecast, run, seconds}. status: "done"; "nothing_new"; "busy" (somebody else is at it); "failed" (there is
     too little to forecast from; `code` and `error` say why, and the same score is not tried again). run: the score it
@@ -43,9 +46,14 @@ def _due(home: Home, asked: Question) -> int | None:
     from warehouse import events, forecasts
 
     with home.database.begin() as tx:
-        run = forecasts.unforeseen(tx, criteria.load_set().name, asked.definition, asked.year)
-        tried = events.worked(tx, KIND, f"run:{run}") if run is not None else None
-    return None if tried and tried["outcome"] == "failed" else run
+        last = last_published(tx, asked)
+        if last is None:
+            return None
+        newest = max(numbers(last["recipe"]["loads"]), default=0)
+        if forecasts.foreseen(tx, criteria.DEFAULT_SET, asked.definition, asked.year, newest):
+            return None
+        tried = events.worked(tx, KIND, f"run:{last['run_id']}")
+    return None if tried and tried["outcome"] == "failed" else int(last["run_id"])
 
 
 def _made(home: Home, asked: Question, run: int) -> dict[str, Any]:
@@ -56,8 +64,9 @@ def _made(home: Home, asked: Question, run: int) -> dict[str, Any]:
     started, clock = now(), time.monotonic()
     answer: dict[str, Any]
     try:
+        document = forecast_and_store(home, asked, draws=DRAWS, seed=SEED)
         with home.database.begin() as tx:
-            document = forecast_and_store(home, tx, asked, draws=DRAWS, seed=SEED)
+            alarmed(home, tx, now(), forecast=document)
         shown(home, document)
         answer = {"status": "done", "forecast": document["forecast"]["forecast"]}
     except UserError as error:

@@ -22,19 +22,21 @@ _OF_EARLIER: Final = frozenset({"history", "changes"})
 
 
 def store(
-    home: Home, tx: Transaction, asked: Question, rules: ResolvedSet, document: dict[str, Any], *, origin: str = "forecast"
-) -> dict[str, str | int]:
+    home: Home, tx: Transaction, asked: Question, rules: ResolvedSet, document: dict[str, Any], *, origin: str = "forecast",
+    counted: tuple[datetime, list[dict[str, Any]]] | None = None,
+) -> dict[str, str | int]:  # fmt: skip
     """Store a forecast's document with its recipe; the same result of the same recipe once. Returns {forecast, recipe, result}.
 
     rules: those of the horizon's day. document: as `flows.steps.forecast` gives it (draws, seed and calibration are read from
-    it). The caller took `flows.steps.runs.hold_inputs` before counting, unless nothing can be loaded meanwhile.
+    it). counted: when and after which loads (`warehouse.runs.loads_known`) it was counted; None: now.
     Raises: ValueError when the criteria on disk are not those that were used.
     """
     from warehouse import forecasts
 
     moment = now()
     extra = {name: document[name] for name in ("draws", "seed", "calibration", "horizon")}
-    recipe = keep_recipe(home, tx, asked, rules, moment, extra=extra)
+    seen_at, loads = counted or (moment, None)
+    recipe = keep_recipe(home, tx, asked, rules, seen_at, extra=extra, loads=loads)
     communes = lasting(document["communes"])
     kept = {key: value for key, value in document.items() if key != "scorecard"}
     kept["communes"] = [row | {"changes": told.get("changes")} for row, told in zip(communes, document["communes"])]

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from flows.steps.files import FileResult, files_of, path_text
-from flows.steps.home import Home
+from flows.steps.files import FileResult, Request, candidates, files_of, path_text
+from flows.steps.home import Home, UserError
 from flows.steps.ingest import gate_of, ingest_files
-from flows.steps.pull import requests_for
+from flows.steps.pull import inboxes, readable
 
 if TYPE_CHECKING:
     from sources.quality import Gate
@@ -73,7 +73,8 @@ def take_inbox(
 ) -> tuple[list[FileResult], list[FileResult]]:
     """Load what lies in the inbox, in the order of its age. Returns (what became of new files, what is known of the others).
 
-    A file whose place, size and time are known is not even read; one that is still being written stays for the next time.
+    A file whose place, size and time are known is not even read; one that is still being written stays for the next time, and so
+    does one of an inbox elsewhere whose settings cannot be used: its result says why.
     looks: of a caller who comes again soon; without it, files that came this very second are given a moment. gate: one that is
     open already. load: who loads the files instead of this process.
     """
@@ -81,23 +82,66 @@ def take_inbox(
     whole, _ = looks.arrived(fresh) if looks is not None else _given_a_moment(fresh)
     if not whole:
         return [], known
-    request = requests_for(home)
-    asked = [(path, found) for path in whole if (found := request(path)) is not None]
+    request = _requests_for(home)
+    done: list[FileResult] = []
+    asked: list[tuple[Path, Request]] = []
+    for path in whole:
+        found = request(path)
+        if isinstance(found, Request):
+            asked.append((path, found))
+        else:
+            text = f"Tệp ở lại hộp thư, chưa nạp. {found}"
+            done.append(FileResult(path_text(path), reason=found.code, message=text))
     if load is not None:
         usual = request(None)
-        apart = load([path for path, found in asked if found is usual])
+        done += load([path for path, found in asked if found is usual])
         asked = [(path, found) for path, found in asked if found is not usual]
-        if not asked:
-            return apart, known
-        with gate_of(home) as judge:
-            return apart + ingest_files(home, asked, judge, advance), known
-    with nullcontext(gate) if gate else gate_of(home) as judge:
-        return ingest_files(home, asked, judge, advance), known
+    if asked:
+        with nullcontext(gate) if gate else gate_of(home) as judge:
+            done += ingest_files(home, asked, judge, advance)
+    return done, known
+
+
+def _requests_for(home: Home) -> Callable[[Path | None], Request | UserError]:
+    """Return how each file of the local inbox is to be read: as the settings of the inbox it came from say, else the usual way.
+
+    An error: those settings cannot be used now, and say why; the file is to stay. Asked about None, the usual way.
+    The settings are read once, not per file.
+    """
+    usual = Request(candidates(home, None), origin="inbox")
+    made: dict[str, Request | UserError] = {}
+
+    def request(path: Path | None) -> Request | UserError:
+        inside = path.relative_to(home.inbox).parts if path else ()
+        if len(inside) < 2:
+            return usual
+        if inside[0] not in made:
+            made[inside[0]] = _request_of(home, inside[0], usual)
+        return made[inside[0]]
+
+    return request
+
+
+def _request_of(home: Home, name: str, usual: Request) -> Request | UserError:
+    try:
+        for inbox in inboxes(home):
+            if inbox.name == name:
+                readable(home, inbox)
+                contracts = candidates(home, inbox.contract) if inbox.contract else usual.contracts
+                return Request(contracts, inbox.unit, origin="inbox")
+    except UserError as problem:
+        return problem
+    return usual
 
 
 def fresh_files(home: Home) -> list[Path]:
-    """Return the files of the inbox that are not known yet, oldest first."""
-    return _sorted_out(home)[1]
+    """Return the files of the inbox that are not known yet, oldest first. Asked often: thousands that are known cost little."""
+    from warehouse import ledger
+
+    faces = _faces(home)
+    with home.database.begin() as tx:
+        unknown = ledger.unknown_at(tx, list(faces.values()))
+    return [path for path, face in faces.items() if face in unknown]
 
 
 def _given_a_moment(paths: list[Path]) -> tuple[list[Path], bool]:
@@ -114,13 +158,7 @@ def _sorted_out(home: Home) -> tuple[list[FileResult], list[Path]]:
     """Return what is known of the inbox's files, and those that are not known as they lie there now."""
     from warehouse import ledger
 
-    faces: dict[Path, tuple[str, int, int]] = {}
-    for path in files_of([home.inbox]):
-        try:
-            status = path.lstat()
-        except FileNotFoundError:  # moved away since the folder was listed
-            continue
-        faces[path] = (path_text(path.absolute()), status.st_size, status.st_mtime_ns)
+    faces = _faces(home)
     with home.database.begin() as tx:
         seen = ledger.seen_at(tx, list(faces.values()))
     results, fresh = [], []
@@ -131,6 +169,18 @@ def _sorted_out(home: Home) -> tuple[list[FileResult], list[Path]]:
         else:
             results.append(_known_file(path, known))
     return results, fresh
+
+
+def _faces(home: Home) -> dict[Path, tuple[str, int, int]]:
+    """Return (location, size, modified_ns) of each file of the inbox, oldest first."""
+    faces = {}
+    for path in files_of([home.inbox]):
+        try:
+            status = path.lstat()
+        except FileNotFoundError:  # moved away since the folder was listed
+            continue
+        faces[path] = (path_text(path.absolute()), status.st_size, status.st_mtime_ns)
+    return faces
 
 
 def _known_file(path: Path, known: dict[str, Any]) -> FileResult:

@@ -11,6 +11,8 @@ import logging
 import os
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -143,3 +145,20 @@ def note_fault(root: Path, problem: BaseException) -> Path:
     if full:
         place.replace(place.with_name("errors.log.1"))
     return place
+
+
+@contextmanager
+def discreet(root: Path) -> Iterator[None]:
+    """Let an unexpected exception out without its text, for a caller that keeps what it catches (Prefect, Dask).
+
+    Raises: UserError and DatabaseError as they are (sentences of ours), else RuntimeError with the kind and where to look.
+    """
+    from flows.steps.home import UserError
+    from warehouse.errors import DatabaseError
+
+    try:
+        yield
+    except (UserError, DatabaseError):
+        raise
+    except Exception as problem:
+        raise RuntimeError(f"{type(problem).__name__}, xem {note_fault(root, problem)}") from None

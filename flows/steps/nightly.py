@@ -175,7 +175,7 @@ def _close(
     from warehouse import chain
 
     with home.database.begin() as tx:
-        chain.record_night(tx, night.moment, night.started, now(), state, outcome, summary)
+        chain.record_night(tx, night.asked.as_of, night.started, now(), state, outcome, summary)
         with night.stages.stage("alerts"):
             alerts = alarmed(home, tx, night.moment, scored=this.scored if this else None)
         _log(tx, night, outcome, summary)
@@ -203,7 +203,7 @@ def _failed(home: Home, night: Night, problem: Exception) -> None:
     summary = {"code": code if isinstance(code, str) else "internal", "kind": type(problem).__name__}
     try:
         with home.database.begin() as tx:
-            chain.record_night(tx, night.moment, night.started, now(), None, "failed", summary)
+            chain.record_night(tx, night.asked.as_of, night.started, now(), None, "failed", summary)
             _log(tx, night, "failed", summary)
     except Exception:  # a database that is away hears nothing; the problem itself is raised
         return

@@ -61,7 +61,7 @@ def _unsettled(tx: Transaction, moment: datetime, *, old: bool = False) -> list[
     if since is None:
         return []
     first, last = night_of(since) + timedelta(1), night_of(moment)
-    settled = {night_of(as_of) for as_of in chain.settled_nights(tx, begin_of(first))}
+    settled = {night_of(as_of) for as_of in chain.settled_nights(tx, begin_of(first), now())}
     nights = (first + timedelta(n) for n in range((last - first).days + 1))
     return [day for day in nights if day not in settled and (begin_of(day) < moment - BACKFILL) is old]
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 BACKOFF_MIN: Final = (1, 2, 5, 15, 60)  # after the n-th attempt in vain; then hourly
 GIVE_UP_AFTER: Final = timedelta(days=3)
+LEAST_ATTEMPTS: Final = 8  # some three hours: a machine that was off for days may start before its network does
 MOST_AT_ONCE: Final = 200
 MOST_FAILURES: Final = 3
 ROUNDS: Final = 2  # the second for resolutions whose openings left in the first
@@ -33,11 +34,11 @@ _LOCK: Final = "alert messages"
 _INTERRUPTED: Final = "phần mềm dừng khi đang gửi, không rõ tin đã tới chưa"
 
 
-def queue(home: Home, tx: Transaction, opened: Iterable[Row], resolved: Iterable[Row], moment: datetime) -> int:
+def queue(home: Home, tx: Transaction, opened: Iterable[Row], resolved: Iterable[Row]) -> int:
     """Write what is to be told of alerts into the outbox, in the transaction that opened or resolved them.
 
-    Rows: columns of table `alerts` and the unit's "name". moment: as of which they were found; what leaves at once leaves by the
-    clock. Queuing the same again changes nothing. With settings that cannot be read it waits for them, so that a slip in a
+    Rows: columns of table `alerts` and the unit's "name". What leaves at once leaves by the clock, whatever moment the alerts are
+    of. Queuing the same again changes nothing. With settings that cannot be read it waits for them, so that a slip in a
     file stops no scoring. Returns how many messages were written, openings and resolutions put into a digest included.
     """
     settings, problem = settings_or_defaults(home)
@@ -226,7 +227,7 @@ def _settle(tx: Transaction, settings: Settings, row: Row, outcome: Outcome) -> 
         if outcome.state == "unclear":
             _tell_again(tx, settings, row)
         return outcome.state
-    if now() - row["not_before"] >= GIVE_UP_AFTER:
+    if now() - row["not_before"] >= GIVE_UP_AFTER and int(row["attempts"]) + 1 >= LEAST_ATTEMPTS:
         messages.settle(tx, number, "given_up", now(), error=outcome.error)
         return "given_up"
     messages.settle(tx, number, "waiting", now(), error=outcome.error, next_try_at=_next_try(row))

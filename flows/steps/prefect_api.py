@@ -20,7 +20,7 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class PrefectAway(Exception):
-    """The server did not answer or did not take what it was given; the text holds no secret."""
+    """The server did not answer or did not take what it was given; the text says so in Vietnamese and holds no secret."""
 
 
 def api_url() -> str | None:
@@ -42,8 +42,10 @@ def call(url: str, path: str, body: Any = None, *, timeout: float = PATIENCE_S) 
     except urllib.error.HTTPError as problem:
         with problem:
             raise PrefectAway(f"HTTP {problem.code}") from None
-    except (OSError, http.client.HTTPException, ValueError) as problem:
-        raise PrefectAway(type(problem).__name__) from None
+    except (OSError, http.client.HTTPException):
+        raise PrefectAway("không kết nối được") from None
+    except ValueError:  # an address that is none, or an answer that is no JSON
+        raise PrefectAway("trả lời không đọc được; kiểm tra địa chỉ") from None
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:

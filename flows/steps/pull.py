@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flows.steps.credentials import credentials_of
 from flows.steps.failpoints import reached
-from flows.steps.files import Request, candidates
+from flows.steps.files import candidates
 from flows.steps.home import ZONE, Home, UserError, now
 from sources.remote_errors import Changed, RemoteError, of_disk
 from sources.remote_settings import FILE_NAME, Inbox, read_inboxes
@@ -36,6 +36,8 @@ OLD_S: Final = 86_400.0
 PATIENCE_S: Final = 10.0
 #: Of a page that tells names only, a file that is known is asked about again after this.
 AGAIN_S: Final = 86_400.0
+#: Bytes of the longest path that the warehouse can tell from others.
+LONGEST_PATH: Final = 1000
 #: How often a cut transfer is taken up again at once.
 CUTS: Final = 2
 #: Seconds until a server, or a file, that failed n times in a row is tried again.
@@ -79,44 +81,24 @@ def inboxes(home: Home, only: str | None = None) -> list[Inbox]:
     raise UserError("unknown_inbox", f"Không có hộp thư «{only}» trong {FILE_NAME}; đang có: {known}.")
 
 
-def requests_for(home: Home) -> Callable[[Path | None], Request | None]:
-    """Return how each file of the local inbox is to be read: as the settings of the inbox it came from say, else the usual way.
-
-    An answer of None: settings that cannot be used now say otherwise; the file is to stay. Asked about None, the usual way.
-    The settings are read once, not per file.
-    """
-    usual = Request(candidates(home, None), origin="inbox")
-    made: dict[str, Request | None] = {}
-
-    def request(path: Path | None) -> Request | None:
-        inside = path.relative_to(home.inbox).parts if path else ()
-        if len(inside) < 2:
-            return usual
-        if inside[0] not in made:
-            made[inside[0]] = _request_of(home, inside[0], usual)
-        return made[inside[0]]
-
-    return request
-
-
-def _request_of(home: Home, name: str, usual: Request) -> Request | None:
-    try:
-        for inbox in inboxes(home):
-            if inbox.name == name:
-                _readable(home, inbox)
-                contracts = candidates(home, inbox.contract) if inbox.contract else usual.contracts
-                return Request(contracts, inbox.unit, origin="inbox")
-    except UserError:
-        return None  # `cchc pull` says it
-    return usual
-
-
-def _readable(home: Home, inbox: Inbox) -> None:
+def readable(home: Home, inbox: Inbox) -> None:
     """Raises: UserError when its unit or its contract does not exist."""
-    if inbox.unit:
-        home.commune(inbox.unit, now().astimezone(ZONE).date(), ended=True)
-    if inbox.contract:
-        candidates(home, inbox.contract)
+    try:
+        if inbox.unit:
+            home.commune(inbox.unit, now().astimezone(ZONE).date(), ended=True)
+        if inbox.contract:
+            candidates(home, inbox.contract)
+    except UserError as problem:
+        raise UserError(problem.code, f"{FILE_NAME}:{inbox.line}: {problem}") from None
+
+
+def _refuse_own(home: Home, inbox: Inbox) -> None:
+    """Raises: UserError when it would fetch from this home into this home, again and again."""
+    if inbox.scheme == "file":
+        source, own = Path(inbox.folder).resolve(), home.root.resolve()
+        if source.is_relative_to(own) or (inbox.recursive and own.is_relative_to(source)):
+            text = f"{FILE_NAME}:{inbox.line}: «url» trỏ vào chính nơi cài đặt {home.root}; hãy trỏ tới thư mục khác."
+            raise UserError("own_folder", text)
 
 
 def _entry(inbox: Inbox, status: str) -> dict[str, Any]:
@@ -133,7 +115,8 @@ def _tried(home: Home, inbox: Inbox, work: Callable[[dict[str, Any]], None]) -> 
         if not inbox.enabled:
             entry["status"] = "off"
         else:
-            _readable(home, inbox)
+            readable(home, inbox)
+            _refuse_own(home, inbox)
             work(entry)
     except (RemoteError, UserError, OSError) as caught:
         problem = of_disk(caught) if isinstance(caught, OSError) else caught
@@ -199,6 +182,7 @@ class _Pull:
     def __init__(self, home: Home, inbox: Inbox, server: Server, forced: bool, entry: dict[str, Any]) -> None:
         self.home, self.inbox, self.server, self.forced, self.entry = home, inbox, server, forced, entry
         self.rows: dict[tuple[str, str], dict[str, Any]] = {}
+        self.left_out: list[Remote] = []
 
     def run(self) -> None:
         """List, wait a moment for new files to stand still, fetch."""
@@ -206,6 +190,8 @@ class _Pull:
         if waiting and self.inbox.settle_seconds <= PATIENCE_S:
             time.sleep(self.inbox.settle_seconds)
             ready, waiting = self._listed()
+        for file in self.left_out:
+            self._note("failed", file, "path_too_long", "Đường dẫn của tệp quá dài; hãy chuyển tệp lên thư mục gần gốc hơn.")
         for file in waiting:
             self._note("waiting", file, "settling", "Tệp còn mới hoặc đang được ghi; sẽ tải khi tệp đứng yên.")
         for file in ready:
@@ -223,19 +209,22 @@ class _Pull:
         with self.home.database.begin() as tx:
             known = remote.known(tx, name)
         recent = {path for (path, _), row in known.items() if row["state"] == "fetched" and row["since_s"] < AGAIN_S}
-        files = self.server.listing(recent if self.server.names_only else ())
+        listed = self.server.listing(recent if self.server.names_only else ())
+        files = [file for file in listed if len(file.path.encode()) <= LONGEST_PATH]
+        self.left_out = [file for file in listed if len(file.path.encode()) > LONGEST_PATH]
         with self.home.database.begin() as tx:
             remote.forget(tx, name, [(f.path, f.version) for f in files])
-            remote.see(tx, name, [(f.path, f.version, f.size) for f in files if (f.path, f.version) not in known])
+            remote.see(tx, name, [(f.path, f.version, _bigint(f.size)) for f in files if (f.path, f.version) not in known])
             self.rows = remote.known(tx, name)
             old = [file for file in files if self.rows[file.path, file.version]["state"] == "fetched"]
             if self.server.names_only:
                 for file in old:
                     remote.fetched(tx, name, file.path, file.version)
-        self.entry["listed"] = len(files)
+        self.entry["listed"] = len(listed)
         if self.inbox.after != "keep":
             for file in old:
-                self._aside(file)
+                if file.tag or file.modified is not None:  # a size alone does not say that it is still the one that was fetched
+                    self._aside(file)
         new = [file for file in files if self.rows[file.path, file.version]["state"] != "fetched"]
         return [file for file in new if self._stands(file)], [file for file in new if not self._stands(file)]
 
@@ -345,6 +334,11 @@ class _Pull:
 
 
 _VERBS: Final = {"delete": "xóa", "move": "chuyển"}
+
+
+def _bigint(size: int | None) -> int | None:
+    """Return a size as the warehouse can hold it: a server may say anything."""
+    return None if size is None else min(size, 2**62)
 
 
 def _pause(attempts: int) -> float:

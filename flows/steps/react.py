@@ -55,6 +55,9 @@ def react(home: Home, gate: Gate | None = None, *, looks: Looks | None = None, a
             answer |= {"status": "nothing_new", "files": [file.to_json() for file in files]}
             answer |= {kind: sum(file.status == kind for file in files) for kind in ("loaded", "rejected")}
             answer |= _publish_changes(home, stages, answer["loaded"])
+            if answer["rejected"] and answer["alerts"] is None:  # nothing to publish, and somebody to tell
+                with home.database.begin() as tx:
+                    answer["alerts"] = alarmed(home, tx, now(), units=())
         else:
             answer["message"] = f"Việc nạp tệp và chấm điểm đang chạy{lease.said(lease.holder(home, lease.CHAIN))}; sẽ làm sau."
     return answer | {"seconds": round(stages.seconds, 3)}

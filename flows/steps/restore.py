@@ -68,7 +68,7 @@ def restore(home: Home, path: Path) -> dict[str, Any]:
         document = _head(archive, begun) | {"restored": True, "home": str(home.root), "different": different}
     if different:
         text = f"Cơ sở dữ liệu sau khi khôi phục khác bản sao lưu ở bảng {', '.join(different)}; không dùng được nơi cài đặt này."
-        return document | {"message": text, "audit": None, "runs": None}
+        return document | {"message": text, "sound": False, "audit": None, "runs": None, "migrated_to": None}
     (home.root / RESTORING).unlink()
     return document | _tried(home) | {"migrated_to": newest_migration(), "seconds": round(time.monotonic() - begun, 1)}
 
@@ -213,10 +213,11 @@ def _tried(home: Home) -> dict[str, Any]:
     """Bring the database up to the code and use it: is the log whole, do published runs come out again?"""
     from flows.steps.audit import verify
     from flows.steps.rebuild import SOUND, rebuild
-    from warehouse import runs
+    from warehouse import remote, runs
 
     home.prepare()
     with home.database.begin() as tx:
+        remote.fetch_again(tx)  # files of the inbox that were not loaded are in no archive
         ids = runs.run_ids(tx)
     step = max(1, (len(ids) - 1) // (RUNS_TRIED - 1)) if ids else 1
     tried = sorted({*ids[::step][: RUNS_TRIED - 1], *ids[-1:]})

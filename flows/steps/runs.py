@@ -51,10 +51,11 @@ def publish(
 
 def keep_recipe(
     home: Home, tx: Transaction, asked: Question, rules: ResolvedSet, moment: datetime, *,
-    content: dict[str, Any] | None = None, extra: dict[str, Any] | None = None,
+    content: dict[str, Any] | None = None, extra: dict[str, Any] | None = None, loads: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Store the parts that rebuild the answer to a question, and return the recipe that names them (see `publish`).
 
+    moment, loads: when, and after which loads, it was counted; without `loads`, those of this transaction.
     Raises: ValueError when the criteria given or on disk are not those that were used.
     """
     from warehouse import runs
@@ -70,7 +71,7 @@ def keep_recipe(
     }  # fmt: skip
     for kind, (digest, part) in parts.items():
         runs.put_part(tx, kind, digest, part, moment)
-    loads = runs.loads_known(tx, asked.known_at)
+    loads = runs.loads_known(tx, asked.known_at) if loads is None else loads
     # A file may be dated after the clock; what counts now was then known at the latest of them.
     known_at = asked.known_at or max([moment, *(row["known_from"] for row in loads)])
     return {

@@ -91,6 +91,11 @@ def test_this_machine_is_known(dead: Any, host: str) -> None:
     assert dead("/live", host=host).status == 200
 
 
+def test_a_page_that_is_none_says_so_in_vietnamese(dead: Any) -> None:
+    answer = dead("/nowhere")
+    assert answer.status == 404 and "Không có trang này" in answer.text
+
+
 def test_only_looking_is_allowed(dead: Any) -> None:
     assert [dead("/", method=method).status for method in ("POST", "PUT", "DELETE", "OPTIONS")] == [405] * 4
     assert dead("/live", method="HEAD").status == 200
@@ -105,7 +110,7 @@ def _document(**facts: Any) -> dict[str, Any]:
     known = {
         "now": MOMENT, "waiting": 1, "files": {"loaded": 1200, "rejected": 3}, "rejected_lately": 1, "quarantined": 7, "loads": 1200,
         "events_waiting": 4, "events_age_s": 12.0, "database_bytes": 50 * 1024**2, "messages": {"waiting": 2, "sent": 9},
-        "messages_lost_lately": 2, "work": [{"kind": "night", "outcome": "done", "n": 1, "seconds": 41.5, "longest_s": 41.5}],
+        "messages_lost_lately": 2, "messages_overdue": 0, "troubles": {}, "inboxes": [], "work": [{"kind": "night", "outcome": "done", "n": 1, "seconds": 41.5, "longest_s": 41.5}],
         "alerts": [{"rule": "overdue_rate", "severity": "critical", "n": 2}, {"rule": "source_late", "severity": "info", "n": 1}],
         "score": {"run_id": 7, "year": 2023, "origin": "event", "published_at": MOMENT}, "forecast": None, "nights": {"done": 80},
         "night": {
@@ -143,7 +148,8 @@ def test_metrics_name_rules_parts_and_ages() -> None:
 
 def test_every_check_that_can_fail_has_its_sentence() -> None:
     values = {
-        "gib": 1.0, "parts": ["runner"], "nights": [date(2023, 3, 1)], "count": 1, "minutes": 20.0, "at": MOMENT,
+        "gib": 1.0, "parts": ["runner"], "nights": [date(2023, 3, 1)], "count": 1, "minutes": 20.0, "at": MOMENT, "works": ["pull", "chain"],
+        "inboxes": ["mot-cua"],
     }  # fmt: skip
     for name, code in running._CHECKS:
         text = running.check(name, code, values)

@@ -29,15 +29,16 @@ def test_idle(tmp_path: Path) -> None:
     up = up_kit.ready(tmp_path / "home")
     try:
         time.sleep(SETTLE_S)
-        # The supervisor waits for parts that died: their whole lives would be counted on it, and none dies here.
-        parts = {process.pid: process for process in up_kit.processes(up.home)}
-        before = {pid: _seconds(process) for pid, process in parts.items()}
+        before = {process.pid: _seconds(process) for process in up_kit.processes(up.home)}
         time.sleep(SECONDS)
-        used = {pid: (_seconds(parts[pid]) - before[pid]) / SECONDS for pid in parts if parts[pid].is_running()}
+        # One that came meanwhile counts from its birth; what one that went had used is on whoever waited for it.
+        parts = {process.pid: process for process in up_kit.processes(up.home)}
+        used = {pid: (_seconds(process) - before.get(pid, 0.0)) / SECONDS for pid, process in parts.items()}
         memory = {pid: parts[pid].memory_full_info().uss / 2**20 for pid in used}
         names = {part["pid"]: name for name, part in up.ready["parts"].items()} | {up.process.pid: "up"}
     finally:
         assert up.stop() == 0
+        up.close()
     rows = [(names[pid], f"{used[pid]:.2%} {memory[pid]:.0f} MiB") for pid in sorted(used) if pid in names]
     others = [pid for pid in used if pid not in names]
     rows.append(

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
-CCHC = [sys.executable, "-m", "apps.cli"] if not (ROOT / ".venv/bin/cchc").exists() else [str(ROOT / ".venv/bin/cchc")]
+CCHC = [str(Path(sys.executable).with_name("cchc"))]
 
 
 def machine() -> str:

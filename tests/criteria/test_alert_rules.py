@@ -15,6 +15,7 @@ from criteria.lint import lint
 from criteria.loader import ROOT, CriteriaError
 from criteria.schema import schema_of
 from messages.alert_words import TODO
+from scoring.alerts import CLEAR, figure
 
 RULES = load_alert_rules()
 
@@ -34,6 +35,14 @@ def test_every_rule_says_what_who_and_why(name: str) -> None:
         assert rule.source and load_instruments()[rule.source["instrument"]].status == "found"
     else:
         assert any(word in rule.why for word in ("giả định", "lựa chọn của phần mềm")), rule.why
+
+
+def test_the_page_on_alerts_names_every_rule_and_field() -> None:
+    page = (ROOT.parent / "docs" / "alerts.md").read_text(encoding="utf-8")
+    assert all(
+        f"`{name}`" in page
+        for name in (*RULES, *(name for name in FIELDS if name not in ("label", "owner", "enabled", "measure")))
+    )
 
 
 def test_the_schema_knows_the_fields_of_the_record() -> None:
@@ -71,7 +80,13 @@ def test_an_installation_changes_a_rule_and_the_rule_says_so() -> None:
     ({"overdue_rate": {"threshold": {"target": "a", "b": 1}}}, "phải là số"),
     ({"rank_drop": {"threshold": 0}}, "lớn hơn 0"),
     ({"rank_drop": {"threshold": {"target": "online_min"}}}, "phải là số"),
-    ({"night_missed": {"threshold": 1}}, "không có ngưỡng"),
+    ({"night_missed": {"threshold": 1}}, "không dùng trường threshold"),
+    ({"month_without_review": {"threshold": 2}}, "không dùng trường threshold"),
+    ({"source_late": {"clear_margin": 2}}, "không dùng trường clear_margin"),
+    ({"rank_drop": {"min_cases": 3}}, "không dùng trường min_cases"),
+    ({"overdue_rate": {"threshold": None}}, "threshold để trống"),
+    ({"overdue_rate": {"threshold": {"target": "online_min"}}}, "phải là số"),
+    ({"rank_drop": {"threshold": float("inf")}}, "phải là số"),
     ({"rank_drop": {"clear_margin": -1}}, "từ 0 trở lên"),
     ({"rank_drop": {"window_days": 367}}, "từ 0 đến 366"),
     ({"rank_drop": {"for": "lâu"}}, "12h hoặc 3d"),
@@ -82,6 +97,15 @@ def test_an_installation_changes_a_rule_and_the_rule_says_so() -> None:
 def test_a_change_that_cannot_be_is_refused(change: dict[str, Any], says: str) -> None:
     with pytest.raises(CriteriaError, match=says):
         load_alert_rules(change)
+
+
+@pytest.mark.parametrize(("name", "threshold", "best"), [
+    ("dossiers_due_soon", 1, 0), ("overdue_rate", 0.0002, 0.0), ("satisfaction", 0.997, 1.0), ("good_grade_unlikely", 0.95, 1.0),
+])  # fmt: skip
+def test_an_alert_can_end_whatever_its_threshold(name: str, threshold: float, best: float) -> None:
+    """The published margin may reach beyond what the figure can be."""
+    rule = load_alert_rules({name: {"threshold": threshold}})[name]
+    assert figure(best, threshold, rule.breached, rule.margin_at(threshold)) == CLEAR
 
 
 @pytest.mark.parametrize("change", [

@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
+from warehouse import engine
+from warehouse.errors import DatabaseError
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deployments"
 COMPOSE: dict[str, Any] = yaml.safe_load((FOLDER / "compose.yaml").read_text(encoding="utf-8"))
@@ -94,6 +97,24 @@ def test_variables_are_ones_that_the_code_reads(name: str) -> None:
         settings = _prefect_settings()
         asked = [variable for variable in SERVICES[name]["environment"] if variable.startswith("PREFECT_")]
         assert [variable for variable in asked if variable not in settings] == []
+
+
+def test_a_command_that_comes_without_its_password_gets_no_database_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("worker", "runner", "desk", "web"):
+        monkeypatch.setenv("CCHC_DATABASE_URL", SERVICES[name]["environment"]["CCHC_DATABASE_URL"])
+        with pytest.raises(DatabaseError) as refused:
+            engine.given_url()
+        assert refused.value.code == "database_bad_url"
+
+
+def test_parts_that_beat_keep_their_names_when_their_containers_are_made_anew() -> None:
+    assert {name: SERVICES[name]["hostname"] for name in ("runner", "desk")} == {"runner": "runner", "desk": "desk"}
+
+
+def test_what_prefect_writes_lies_in_memory() -> None:
+    (place,) = (mount.split(":")[0] for mount in SERVICES["prefect"]["tmpfs"])
+    assert SERVICES["prefect"]["environment"]["PREFECT_SERVER_UI_STATIC_DIRECTORY"].startswith(f"{place}/")
+    assert re.search(rf"PREFECT_HOME={place}/", DOCKERFILE)
 
 
 @by_name

@@ -12,9 +12,11 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +98,8 @@ class Replay:
             "coalesce((select max((regexp_match(recipe ->> 'loads', '(\\d+)$'))[1]::int) from score_runs), 0)",
             "forecast": "select not exists (select from loads) or (select recipe ->> 'inputs' from score_runs order by run_id desc limit 1) is not distinct from "
             "(select recipe ->> 'inputs' from forecasts order by forecast_id desc limit 1)",
-            "alerts": "select coalesce((select max(evaluated_at) from alert_marks) >= %(now)s::timestamptz, false)",
+            "alerts": "select not exists (select from score_runs where recipe -> 'question' ->> 'as_of' is not null and "
+            "(recipe -> 'question' ->> 'as_of')::timestamptz > coalesce((select max(evaluated_at) from alert_marks), '-infinity'))",
             "messages": "select not exists (select from alert_messages where state in ('waiting', 'sending') "
             "and next_try_at <= %(now)s::timestamptz)",
         }  # fmt: skip
@@ -111,10 +114,9 @@ class ByHand(Replay):
 
     def day(self, day: date, source: Path) -> None:
         from flows.steps.forecast_refresh import refresh
-        from flows.steps.home import Home, now
+        from flows.steps.home import Home
         from flows.steps.nightly import nightly
         from flows.steps.outgoing import deliver
-        from flows.steps.publication import alarmed
         from flows.steps.react import react
 
         home = Home(self.home)
@@ -130,10 +132,15 @@ class ByHand(Replay):
             time.sleep(1.2)  # files that came this very second are given a moment anyway
             react(home)
             refresh(home)
-            with home.database.begin() as tx:
-                alarmed(home, tx, now())
             deliver(home)
         home.database.engine.dispose()
+
+
+def by_hand(home: Path, mail_port: int, sources: dict[date, Path]) -> None:
+    """Live through the days by hand, in a process of its own: the clock is a variable of the environment."""
+    hand = ByHand(home, mail_port)
+    for day, source in sources.items():
+        hand.day(day, source)
 
 
 class Running(Replay):
@@ -194,16 +201,16 @@ class Running(Replay):
         while left:
             assert time.monotonic() < end, f"{self.now} {what}: never done: {left}"
             time.sleep(0.3)
-            left = self._asked(lambda: [name for name in self.settled(source) if only is None or name in only]) or []
+            left = self._asked(lambda: [name for name in self.settled(source) if only is None or name in only], ["database"])
 
     def _until(self, statement: str, what: str) -> None:
         end = time.monotonic() + PATIENCE_S
-        while not (self._asked(lambda: self.query(statement, now=self.now)) or [(False,)])[0][0]:
+        while not self._asked(lambda: self.query(statement, now=self.now)[0][0], False):
             assert time.monotonic() < end, f"{self.now}: never: {what}"
             time.sleep(0.05)
 
-    def _asked(self, ask: Any) -> Any:
-        """Return an answer of the database, ["away"] while it is away."""
+    def _asked(self, ask: Callable[[], Any], away: Any) -> Any:
+        """Return an answer of the database; `away` while it is away."""
         import psycopg2
 
         from warehouse.errors import DatabaseError
@@ -211,7 +218,7 @@ class Running(Replay):
         try:
             return ask()
         except (psycopg2.Error, DatabaseError):
-            return None if "query" in repr(ask) else ["away"]
+            return away
 
     def stop(self) -> None:
         if self.up.process.poll() is None:
@@ -270,16 +277,16 @@ def replay(folder: Path, days: int, *options: str, say: Any = lambda *_: None) -
     homes = [folder / "tay", folder / "may"]
     running = None
     with mail_server(Post()) as post:
+        hand = get_context("spawn").Process(target=by_hand, args=(homes[0], post.port, sources))
         try:
-            hand = ByHand(homes[0], post.port)
-            for day in listed:
-                hand.day(day, sources[day])
-            say("by hand: done")
             running = Running(homes[1], post.port, *options)
+            hand.start()
             for number, day in enumerate(listed):
                 running.day(number, day, sources[day])
                 say(day, dict(running.happened))
             running.stop()
+            hand.join()
+            assert hand.exitcode == 0, "the days by hand failed"
             return {
                 "hand": told(homes[0]), "up": told(homes[1]), "happened": running.happened,
                 "mails": [mails_of(post, home.name) for home in homes], "ids": [(str(mail["to"]), str(mail["message-id"])) for mail in post.mails],
@@ -287,6 +294,9 @@ def replay(folder: Path, days: int, *options: str, say: Any = lambda *_: None) -
         finally:
             if running is not None:
                 running.stop()
+            if hand.is_alive():
+                hand.kill()
+                hand.join()
             for home in homes:
                 cluster.destroy(home)
 
@@ -300,7 +310,7 @@ def main() -> None:
     folder.chmod(0o711)
     begun = time.monotonic()
     try:
-        came = replay(folder, given.days, *given.options, say=print)
+        came = replay(folder, given.days, *given.options, say=partial(print, flush=True))
         for name in ("facts", "broken", "scores", "alerts", "nights", "messages"):
             print(
                 name,

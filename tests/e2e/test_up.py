@@ -36,13 +36,7 @@ def up(folder: Path) -> Iterator[Up]:
     running = up_kit.ready(folder / "home")
     yield running
     running.stop()
-    _close(running)
-
-
-def _close(up: Up) -> None:
-    assert up.process.stdout is not None and up.process.stderr is not None
-    up.process.stdout.close()
-    up.process.stderr.close()
+    running.close()
 
 
 def test_it_says_once_what_runs_and_where(up: Up) -> None:
@@ -51,6 +45,8 @@ def test_it_says_once_what_runs_and_where(up: Up) -> None:
     )
     assert up.ready["prefect"]["database"] == "embedded"
     assert get(up.ready["prefect"]["api"] + "/health")[2] == "true"
+    assert "<html" in get(up.ready["prefect"]["api"].removesuffix("api"))[2]  # its own pages
+    assert (up.home / "prefect" / "ui").is_dir()  # copied into the home: the checkout may be read-only
 
 
 def test_health_and_page_say_that_all_is_well(up: Up) -> None:
@@ -64,6 +60,9 @@ def test_health_and_page_say_that_all_is_well(up: Up) -> None:
         "disk",
         "watch",
         "parts",
+        "works",
+        "inbox",
+        "inboxes",
         "night",
         "messages",
         "events",
@@ -132,7 +131,8 @@ def test_a_taken_port_is_the_callers_fault(up: Up, tmp_path: Path) -> None:
     tmp_path.chmod(0o711)
     other = up_kit.start(tmp_path / "home", "--port", up.page.rstrip("/").rpartition(":")[2])
     out, _ = other.communicate(timeout=up_kit.HANG_S)
-    assert other.returncode == 2 and json.loads(out)["error"]["code"] == "port_taken"
+    error = json.loads(out)["error"]
+    assert other.returncode == 2 and error["code"] == "port_taken" and "đang có chương trình khác dùng" in error["message"]
     assert up_kit.processes(tmp_path / "home") == []
 
 
@@ -179,7 +179,7 @@ def _next(up: Up, *options: str, env: dict[str, str] | None = None) -> set[int]:
     """Start another one for the same home in place of one that was killed. Returns the parts of the old one."""
     old = {part["pid"] for part in up.ready["parts"].values()}
     up.process.wait()
-    _close(up)
+    up.close()
     fresh = up_kit.ready(up.home, *options, env=env)
     up.process, up.ready = fresh.process, fresh.ready
     return old

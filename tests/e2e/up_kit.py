@@ -70,6 +70,12 @@ class Up:
         self.process.send_signal(number)
         return self.process.wait(HANG_S)
 
+    def close(self) -> None:
+        """Let go of what it printed."""
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+
 
 def start(home: Path, *options: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
     """Start `cchc up --json` on free ports."""

@@ -27,11 +27,11 @@ class Dask:
         )
         self.workers: list[subprocess.Popen[bytes]] = []
 
-    def add(self, number: int = 1, **more: str) -> None:
-        """Start workers; `more` goes into their environment."""
+    def add(self, number: int) -> None:
+        """Start workers."""
         for _ in range(number):
             words = [self.address, *_WORKER, "--local-directory", str(self.folder), "--name", f"w{len(self.workers)}"]
-            self.workers.append(self._start("worker", words, **more))
+            self.workers.append(self._start("worker", words))
 
     def wait(self) -> None:
         """Wait until every worker that was started is known to the scheduler."""
@@ -40,8 +40,8 @@ class Dask:
         with Client(self.address, timeout=LIMIT_S, set_as_default=False) as client:
             client.wait_for_workers(len(self.workers), timeout=LIMIT_S)
 
-    def _start(self, what: str, words: list[str], **more: str) -> subprocess.Popen[bytes]:
-        env = {**os.environ, "PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1h", **more}
+    def _start(self, what: str, words: list[str]) -> subprocess.Popen[bytes]:
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1h"}
         with (self.folder / f"{what}.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "dask", what, *words], env=env, stdout=log, stderr=log, start_new_session=True, cwd=ROOT

@@ -157,7 +157,7 @@ class Office:
         with self.home.database.begin() as tx:
             row = insert(tx, rule, parse_moment(at), **columns)
             (named,) = outgoing.named(self.home, [row])
-            outgoing.queue(self.home, tx, [named], [], parse_moment(at))
+            outgoing.queue(self.home, tx, [named], [])
         return named
 
     def resolve(self, alert: dict[str, Any], at: str, value: float = 0.004) -> None:
@@ -170,7 +170,7 @@ class Office:
                 {"at": parse_moment(at), "id": alert["alert_id"], "value": value},
             )
             assert row is not None
-            outgoing.queue(self.home, tx, [], outgoing.named(self.home, [row]), parse_moment(at))
+            outgoing.queue(self.home, tx, [], outgoing.named(self.home, [row]))
 
     def messages(self) -> list[dict[str, Any]]:
         with self.home.database.begin() as tx:

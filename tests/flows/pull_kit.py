@@ -1,23 +1,54 @@
-"""Servers on loopback that hold exports: SFTP and HTTP. They can be made to cut a transfer."""
+"""Servers on loopback that hold exports: SFTP, HTTP and HTTPS. They can be made to cut a transfer. And a home that fetches."""
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import os
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncssh
+import pytest
+
+from flows.steps import pull as steps
 
 if TYPE_CHECKING:
     from flows.steps.home import Home
 
 USER, PASSWORD = "mot-cua", "mat-khau-bi-mat-7391"
+OLD = 1_600_000_000.0  # files that were written long ago are not waited for
+
+
+@pytest.fixture
+def home(clean: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """A home that knows the password and has not failed yet."""
+    monkeypatch.setenv("CCHC_THU_MK", PASSWORD)
+    monkeypatch.setattr(steps, "_NEXT_TRY", {})
+    yield clean
+    (clean.root / "inboxes.yaml").unlink(missing_ok=True)
+
+
+def put(folder: Path, name: str, data: bytes, modified: float = OLD) -> Path:
+    """Write a file of an inbox elsewhere."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    os.utime(path, (modified, modified))
+    return path
+
+
+def names(home: Home, inbox: str = "xa") -> dict[str, bytes]:
+    """Return what was fetched from an inbox, by name."""
+    return {path.name: path.read_bytes() for path in sorted((home.inbox / inbox).glob("*"))}
 
 
 def settle(home: Home, text: str) -> None:
@@ -129,12 +160,17 @@ def sftp_server(folder: Path, *, accepted_key: asyncssh.SSHKey | None = None) ->
 
 @dataclass
 class WebPlace:
-    """A web server on a folder. cut: an answer ends after so many bytes, once; asked: (method, path, range) in order."""
+    """A web server on a folder. cut: an answer ends after so many bytes, once; asked: (method, path, range) in order.
+
+    silent: it tells no lengths. moved: paths that are told to lie at another address.
+    """
 
     folder: Path
     url: str = ""
     cut: int | None = None
     authorization: str | None = None
+    silent: bool = False
+    moved: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
 
 
@@ -159,6 +195,11 @@ class _Pages(SimpleHTTPRequestHandler):
         if self.place.authorization and self.headers.get("Authorization") != self.place.authorization:
             self.send_error(401)
             return
+        if self.path in self.place.moved:
+            self.send_response(302)
+            self.send_header("Location", self.place.moved[self.path])
+            self.end_headers()
+            return
         path = Path(self.translate_path(self.path))
         if not path.is_file():
             (super().do_GET if body else super().do_HEAD)()
@@ -171,7 +212,8 @@ class _Pages(SimpleHTTPRequestHandler):
         self.send_response(206 if start else 200)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-        self.send_header("Content-Length", str(len(data) - start))
+        if not self.place.silent:
+            self.send_header("Content-Length", str(len(data) - start))
         self.send_header("ETag", tag)
         self.end_headers()
         if body:
@@ -182,11 +224,13 @@ class _Pages(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def web_server(folder: Path) -> Iterator[WebPlace]:
-    """Run a web server; yields what is known of it."""
+def web_server(folder: Path, certificate: Path | None = None) -> Iterator[WebPlace]:
+    """Run a web server; yields what is known of it. certificate: where to write the one it shows, which nobody else has signed."""
     place = WebPlace(folder)
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Pages, place)) as server:
-        place.url = f"http://127.0.0.1:{server.server_address[1]}/"
+        if certificate is not None:
+            server.socket = _secure(certificate).wrap_socket(server.socket, server_side=True)
+        place.url = f"http{'s' if certificate else ''}://127.0.0.1:{server.server_address[1]}/"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
@@ -194,3 +238,26 @@ def web_server(folder: Path) -> Iterator[WebPlace]:
         finally:
             server.shutdown()
             thread.join(20)
+
+
+def _secure(certificate: Path) -> ssl.SSLContext:
+    """Make a key and a certificate for 127.0.0.1 that is its own authority; the certificate is written down."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "thu")]), datetime.now(UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    shown = made.add_extension(here, critical=False).sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    whole = certificate.with_suffix(".key")
+    whole.write_bytes(key.private_bytes(*plain) + shown)
+    certificate.write_bytes(shown)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(whole)
+    return context

@@ -44,7 +44,7 @@ def test_the_example_that_is_shipped_is_right(home: Home, monkeypatch: pytest.Mo
     settings = load_settings(home, addresses=True)
     assert [each.name for each in settings.recipients] == ["Văn phòng xã", "Chủ tịch xã", "Kỹ sư tỉnh", "Nhóm Zalo"]
     assert settings.warnings == () and settings.alert_rules["dossiers_due_soon"].threshold == 10
-    assert settings.quiet == Quiet(time(18), time(6, 30)) and settings.page == "http://may-chu:8420"
+    assert settings.quiet == Quiet(time(18), time(6, 30)) and settings.page == "http://10.0.0.4:8765"
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,7 @@ def test_the_example_that_is_shipped_is_right(home: Home, monkeypatch: pytest.Mo
         (f"recipients:\n  - name: A\n    url: {URL}\n    communes: [Mộng Mơ]\n", 4, "không có đơn vị «Mộng Mơ»"),
         (f"recipients:\n  - name: A\n    url: {URL}\n    rules: [late]\n", 4, "overdue_rate"),
         ("digest: 7h\n", 1, "07:00"),
+        ("digest: 7\n", 1, "07:00"),
         ("quiet_hours: {from: 18:00}\n", 1, "cả from và to"),
         ("quiet_hours: {from: 18:00, to: 18:00}\n", 1, "cùng lúc"),
         ("rules:\n  overdue_rate: {}\n  overdue: {}\n", 3, "overdue_rate"),

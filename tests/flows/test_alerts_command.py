@@ -74,6 +74,17 @@ def test_open_alerts_are_listed_the_gravest_first_and_shown_whole(office: Office
     assert run("alerts", "show", grave["alert_id"], "--json").json["runbook"] == "docs/runbooks/overdue-rate.md"
 
 
+def test_looks_as_of_a_moment_that_is_still_to_come_are_told(office: Office, run: Run) -> None:
+    """A clock that stood in the future and was set right: until then every look counts as late, and nothing opens or ends."""
+    with office.home.database.begin() as tx:
+        statement = (
+            "insert into alert_marks (rule, unit_id, evaluated_at) values ('overdue_rate', '22492', '2030-01-01 08:00+07')"
+        )
+        tx.execute(statement)
+    (warning,) = run("alerts", "--json").json["warnings"]
+    assert "01/01/2030 08:00" in warning and "đồng hồ" in " ".join(run("alerts").out.split())
+
+
 def test_who_took_note_is_kept_in_the_alert_and_in_the_log(office: Office, run: Run) -> None:
     alert = office.open()
     said = run("alerts", "ack", alert["alert_id"], "--by", "Trần Thị Mẫu", "--note", "Xong trong ngày mai")

@@ -155,15 +155,29 @@ def test_nights_missed_failed_and_none(clean: Home) -> None:
 
 def test_parts_alive_dead_and_stopped(clean: Home) -> None:
     beat = (
-        "insert into heartbeats (component, host, pid, started_at, beat_at) values ('{}', 'm', 1, now(), now() - interval '{}')"
+        "insert into heartbeats (component, host, pid, started_at, beat_at, heard_at)"
+        " values ('{}', 'm', 1, now(), now(), now() - interval '{}')"
     )
     assert said(clean, "parts") == ("warn", "not_up")
     change(clean, beat.format("runner", "10 seconds"))
     assert said(clean, "parts") == ("ok", "parts")
     change(clean, beat.format("watch", "10 minutes"))
-    assert said(clean, "parts") == ("fail", "part_dead") and "watch" in found(clean, "parts")["message"]
-    change(clean, "update heartbeats set beat_at = now() - interval '1 day'")
+    assert said(clean, "parts") == ("fail", "part_dead") and "trực hộp thư" in found(clean, "parts")["message"]
+    change(clean, "update heartbeats set heard_at = now() - interval '1 hour'")
     assert said(clean, "parts") == ("warn", "not_up")
+
+
+def test_a_part_that_never_speaks_for_itself_is_missed_too(clean: Home) -> None:
+    """The server and the page are known by what their supervisor tells of them."""
+    detail = '{"parts": {"server": {"pid": 7, "state": "waiting", "restarts": 3}}}'
+    change(clean, f"insert into heartbeats values ('up', 'm', 1, now(), now(), now(), '{detail}')")
+    assert said(clean, "parts") == ("fail", "part_dead") and "máy chủ Prefect" in found(clean, "parts")["message"]
+
+
+def test_parts_are_alive_whatever_clock_is_in_force(clean: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    change(clean, "insert into heartbeats (component, host, pid, started_at, beat_at) values ('watch', 'm', 1, now(), now())")
+    monkeypatch.setenv("CCHC_CLOCK", "2031-03-20T22:00:00")
+    assert said(clean, "parts") == ("ok", "parts")
 
 
 def test_prefect_away_and_events_that_wait(clean: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,8 +187,23 @@ def test_prefect_away_and_events_that_wait(clean: Home, monkeypatch: pytest.Monk
     assert said(clean, "events") == ("ok", "events")  # nobody to tell
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     assert said(clean, "prefect") == ("fail", "prefect_away")
+    assert found(clean, "prefect")["message"] == "Máy chủ Prefect ở http://127.0.0.1:1/api chưa dùng được (không kết nối được)."
     row = found(clean, "events")
     assert (row["state"], row["code"]) == ("warn", "events_wait") and "120 phút" in row["message"]
+
+
+def test_what_was_just_deployed_is_given_a_moment_to_be_planned(clean: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No night is planned in the first seconds after a start, which is not what breaks the schedule."""
+    from flows.steps import doctor_prefect
+
+    deployed = {name: {"id": name, "paused": False, "schedules": []} for name in doctor_prefect.DEPLOYED}
+    monkeypatch.setattr(doctor_prefect, "call", lambda *_, **__: [])
+    monkeypatch.setattr(doctor_prefect, "_deployed", lambda _: deployed)
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    change(clean, "insert into heartbeats (component, host, pid, started_at, beat_at) values ('runner', 'm', 1, now(), now())")
+    assert said(clean, "prefect") == ("warn", "schedule_soon")
+    change(clean, "update heartbeats set started_at = now() - interval '5 minutes'")
+    assert said(clean, "prefect") == ("fail", "no_schedule")
 
 
 def test_files_rejected_and_mails_that_did_not_go(clean: Home) -> None:
@@ -191,7 +220,7 @@ def test_files_rejected_and_mails_that_did_not_go(clean: Home) -> None:
     )
     change(clean, mail.format("waiting"))
     assert said(clean, "messages") == ("warn", "messages_overdue")
-    change(clean, mail.format("given_up"))
+    change(clean, mail.format("unclear"))
     assert said(clean, "messages") == ("fail", "messages_given_up")
 
 
@@ -204,6 +233,28 @@ def test_settings_that_cannot_be_used_are_named_with_their_line(clean: Home, nam
     finally:
         path.unlink()
     assert row["state"] == "fail" and name in row["message"] and "1" in row["message"]
+
+
+def test_settings_that_ought_to_be_looked_at_are_told(clean: Home) -> None:
+    path = clean.root / "alerts.yaml"
+    path.write_text("recipients:\n  - {name: A, url: 'json://127.0.0.1', owners: [Không ai cả]}\n", encoding="utf-8")
+    path.chmod(0o644)
+    try:
+        row = found(clean, "alert_settings")
+    finally:
+        path.unlink()
+    assert (row["state"], row["code"]) == ("warn", "alert_warnings")
+    assert "chmod 600" in row["message"] and "«Không ai cả»" in row["message"] and row["remedy"]
+
+
+def test_an_inbox_of_a_unit_that_nobody_knows_keeps_its_files_waiting(clean: Home) -> None:
+    path = clean.root / "inboxes.yaml"
+    path.write_text("inboxes:\n  - {name: mot-cua, url: 'file:///srv', unit: '99999'}\n", encoding="utf-8")
+    try:
+        row = found(clean, "inboxes")
+    finally:
+        path.unlink()
+    assert (row["state"], row["code"]) == ("fail", "inboxes_bad") and "99999" in row["message"] and "phải chờ" in row["remedy"]
 
 
 def test_a_stored_file_that_was_changed_or_is_gone_is_named(clean: Home, tmp_path: Path) -> None:
@@ -270,6 +321,6 @@ def test_every_text_is_a_sentence_without_an_open_place() -> None:
             words = {
                 word: 3
                 for word in ("seconds", "kind", "found", "needed", "pins", "home", "path", "count", "name", "url", "detail")
-            }
+            } | {"message": "Câu."}
             message, remedy = told(name, words)
             assert message[-1] == "." and "{" not in message + remedy, name

@@ -50,10 +50,7 @@ def own_rules(district: Home) -> Iterator[Path]:
 
 
 def stored(home: Home, set_name: str | None = None, **more: Any) -> dict[str, Any]:
-    with home.database.begin() as tx:
-        return forecast_and_store(
-            home, tx, question(2023, as_of=parse_moment(DAY)), set_name, **{"draws": 500, "seed": 5, **more}
-        )
+    return forecast_and_store(home, question(2023, as_of=parse_moment(DAY)), set_name, **{"draws": 500, "seed": 5, **more})
 
 
 def judged_before(home: Home, factor_of: float) -> None:

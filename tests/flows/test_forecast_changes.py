@@ -46,9 +46,8 @@ class Days:
         """The communes of the forecast of a day's end, made at six in the next morning."""
         moment = parse_moment(day)
         self.patch.setenv("CCHC_CLOCK", (moment + dt.timedelta(hours=6)).isoformat())
-        with self.home.database.begin() as tx:
-            asked = question(2023, as_of=moment)
-            document = forecast_and_store(self.home, tx, asked, self.set_name, **{"draws": 400, "seed": 5, **more})
+        asked = question(2023, as_of=moment)
+        document = forecast_and_store(self.home, asked, self.set_name, **{"draws": 400, "seed": 5, **more})
         return {row["unit_id"]: row for row in document["communes"]}
 
     def late_file(self, folder: Path, received: str, count: int, unit: str) -> None:

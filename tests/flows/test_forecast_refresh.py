@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,8 @@ def test_the_forecast_follows_a_score_once_and_again_after_new_loads(home: Home,
     _publish(home)
     first = refresh(home)
     assert first["status"] == "done" and first["forecast"] and first["run"]
+    with home.database.begin() as tx:  # and the alerts were judged by it, whoever hears of it
+        assert tx.scalar("select count(*) from alert_marks where rule = 'good_grade_unlikely'") > 0
     assert refresh(home) | {"seconds": 0} == {"status": "nothing_new", "forecast": None, "run": None, "seconds": 0}
     _load(home, tmp_path, 2)
     _publish(home)
@@ -77,6 +80,48 @@ def test_what_cannot_be_forecast_is_tried_once_for_a_score(home: Home, tmp_path:
     _load(home, tmp_path, 2)
     _publish(home)
     assert refresh(home)["code"] == "no_data" and len(tries) == 2
+
+
+@pytest.mark.slow
+def test_loads_that_change_nothing_and_scores_of_the_past_ask_for_no_further_forecast(home: Home, tmp_path: Path) -> None:
+    _load(home, tmp_path, 1)
+    _publish(home)
+    same = tmp_path / "lap-lai.csv"
+    same.write_bytes((tmp_path / "1.csv").read_bytes() + b"\n")
+    assert kit.load(home, same, kit.QuickGate(), kit.day(2)).rows_unchanged > 0  # no score follows: no figure can have changed
+    assert refresh(home)["status"] == "done"
+    assert refresh(home)["status"] == "nothing_new"
+    with home.database.begin() as tx:
+        score_and_publish(home, tx, question(2023, known_at=kit.day(1)), None, "score")  # typed by somebody who looks back
+    assert refresh(home)["status"] == "nothing_new" and _forecasts(home) == 1
+
+
+@pytest.mark.slow
+def test_who_loads_does_not_wait_for_a_forecast_and_is_not_in_it(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.steps import forecast_document
+    from flows.steps.forecast_again import verify
+
+    draw = forecast_document.forecast_question
+    _load(home, tmp_path, 1)
+    _publish(home)
+
+    def meanwhile(*given: object, **more: object) -> object:
+        with ThreadPoolExecutor(1) as other:
+            other.submit(_load, home, tmp_path, 2).result(timeout=60)
+        return draw(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(forecast_document, "forecast_question", meanwhile)
+    made = refresh(home)
+    with home.database.begin() as tx:
+        assert tx.scalar("select count(*) from loads") == 2
+        assert tx.scalar("select recipe ->> 'loads' from forecasts") == "1"
+    monkeypatch.undo()
+    monkeypatch.setenv("CCHC_CLOCK", CLOCK)
+    assert [row["status"] for row in verify(home, made["forecast"])["forecasts"]] == ["identical"]
+    _publish(home)
+    assert refresh(home)["status"] == "done"
 
 
 def test_two_forecasts_at_once_the_second_says_busy(home: Home, tmp_path: Path) -> None:

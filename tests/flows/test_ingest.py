@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +89,25 @@ def test_unusable_paths_are_refused_by_a_reason(clean: Home, tmp_path: Path, exp
     assert tables(clean)["loads"] == 0
 
 
-def test_a_folder_stands_for_its_files_oldest_first(tmp_path: Path) -> None:
-    import os
+def test_r10_a_path_too_long_for_the_ledger_is_refused_by_a_reason(clean: Home, tmp_path: Path) -> None:
+    folder, here = clean.inbox, os.getcwd()
+    try:
+        os.chdir(folder)
+        for _ in range(14):
+            name = os.urandom(100).hex()
+            os.mkdir(name)
+            os.chdir(name)
+        Path("b.csv").write_bytes(b"x")
+        (path,) = files_of([folder])
+        result = ingest_file(clean, path, Request(candidates(clean, "one_stop")), kit.QuickGate())
+    finally:
+        os.chdir(here)
+        shutil.rmtree(folder)
+        folder.mkdir(mode=0o700)
+    assert (result.status, result.reason) == ("rejected", "path_too_long")
 
+
+def test_a_folder_stands_for_its_files_oldest_first(tmp_path: Path) -> None:
     for age, name in enumerate(("c.csv", "a.csv", ".hidden", "~$open.xlsx", "b.csv")):
         (tmp_path / name).write_text("x")
         os.utime(tmp_path / name, (1_700_000_000 - age, 1_700_000_000 - age))

@@ -9,7 +9,7 @@ import pytest
 
 from flows.steps import logs
 from flows.steps.home import UserError
-from flows.steps.logs import Log, Output, bound, note_fault
+from flows.steps.logs import Log, Output, bound, discreet, note_fault
 
 
 def _lines(root: Path, name: str) -> list[dict[str, object]]:
@@ -39,6 +39,15 @@ def test_an_exception_is_told_without_its_text(tmp_path: Path) -> None:
     assert any("test_logs.py" in str(where) for where in line["where"])  # type: ignore[attr-defined]
     for text in (json.dumps(line, ensure_ascii=False), place.read_text(encoding="utf-8")):
         assert "Nguyễn" not in text and "0912345678" not in text
+
+
+def test_who_keeps_what_he_catches_is_given_no_text_of_a_stranger(tmp_path: Path) -> None:
+    cell = "Ô «Nguyễn Văn Thử 0912345678» không đọc được."
+    with pytest.raises(RuntimeError, match=r"ValueError, xem .*errors\.log") as caught, discreet(tmp_path):
+        raise ValueError(cell)
+    assert caught.value.__suppress_context__ and cell not in str(caught.value)
+    with pytest.raises(UserError, match="đọc"), discreet(tmp_path):
+        raise UserError("bad_cell", "Không đọc được tệp; hãy xuất lại.")
 
 
 def test_a_log_is_rotated_and_the_oldest_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,6 +101,26 @@ def test_nights_too_far_back_are_skipped_and_said_so(clean: Home) -> None:
     assert outcomes(clean)[1:3] == [("21.04. 01:00", "skipped"), ("23.04. 01:00", "skipped")]
 
 
+def test_a_clock_that_stood_ahead_for_a_while_takes_no_night_to_come(clean: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched_since(clean, "2023-05-14T09:00:00")
+    assert len(nights.skip_old(clean, parse_moment("2023-12-15T10:00:00"))) > 100
+    ran(clean, "2023-05-16T01:00:00")
+    assert asked(clean, nights.due, "2023-05-15T10:00:00") == ["2023-05-15"]
+    monkeypatch.setenv("CCHC_CLOCK", "2023-05-15T10:00:01+07:00")
+    ran(clean, "2023-05-15T10:00:01")
+    assert asked(clean, nights.due, "2023-05-15T10:00:01") == []
+    monkeypatch.setenv("CCHC_CLOCK", "2023-05-16T00:59:00+07:00")
+    assert asked(clean, nights.due, "2023-05-16T01:00:00") == ["2023-05-16"]
+
+
+@pytest.mark.slow
+def test_a_night_about_another_year_leaves_the_one_of_today_due(clean: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "gate_of", lambda home: _Open())
+    watched_since(clean, "2023-05-14T09:00:00")
+    assert nightly.nightly(clean, year=2022)["status"] == "done"
+    assert asked(clean, nights.due, "2023-05-15T10:00:00") == ["2023-05-15"]
+
+
 @pytest.mark.slow
 def test_missed_nights_are_made_up_for_oldest_first_and_leave_the_reports_alone(
     clean: Home, monkeypatch: pytest.MonkeyPatch

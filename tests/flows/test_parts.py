@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from flows.steps.home import UserError
-from flows.steps.parts import parts_of
+from flows.steps.home import Home, UserError
+from flows.steps.parts import identity, parts_of
 from tests.flows import kit
 
 
@@ -39,3 +40,21 @@ def test_an_address_that_is_none_is_named(given: str, monkeypatch: pytest.Monkey
         dask_address()
     monkeypatch.setenv("CCHC_DASK", " ")
     assert dask_address() is None
+
+
+@pytest.mark.db
+def test_an_installation_is_told_by_its_code_its_key_its_units_and_its_database(
+    clean: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.steps import parts
+
+    here = identity(clean)
+    assert identity(Home(clean.root)) == here
+    other = Home(clean.root)
+    other.__dict__["token_key"] = b"of another home"
+    assert identity(other) != here
+    other = Home(clean.root)
+    other.__dict__["register"] = SimpleNamespace(version="of another home")
+    assert identity(other) != here
+    monkeypatch.setattr(parts, "code_version", lambda: "of another day")
+    assert identity(clean) != here

@@ -82,8 +82,8 @@ def test_forecast_flow_gives_and_stores_what_the_plain_step_does(
     _load(clean, tmp_path)
     by_flow = forecast(2023, draws=200, seed=4)
     assert len(by_flow["communes"]) == 1
+    assert _json(forecast_and_store(clean, question(2023), draws=200, seed=4)) == _json(by_flow)
     with clean.database.begin() as tx:
-        assert _json(forecast_and_store(clean, tx, question(2023), draws=200, seed=4)) == _json(by_flow)
         assert tx.scalar("select count(*) from forecasts") == 1
 
 
@@ -192,6 +192,48 @@ def test_an_event_runs_its_deployment_which_asks_the_database_and_causes_the_nex
     assert "Traceback" not in (tmp_path / "serve.log").read_text()
 
 
+def test_what_no_event_and_no_schedule_started_is_caught_up_once(
+    prefect: str, clean: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every event of a file in the inbox and of one typed in by hand is lost; then a night is missed; then a part is broken."""
+    from flows import catch_up as module
+    from warehouse import events
+
+    monkeypatch.setenv("CCHC_CLOCK", CLOCK)
+    monkeypatch.setattr("flows.steps.forecast.DRAWS", 200)
+    for place in ("forecast_refresh", "forecast_night"):
+        monkeypatch.setattr(f"flows.steps.{place}.shown", lambda *_: {})  # seconds of pictures
+    _load(clean, tmp_path)
+    write_csv(clean.inbox / "moi.csv", [dossier("H32.99.02-230103-0777", 3)])
+    with clean.database.begin() as tx:
+        tx.execute("delete from events")
+    first = module.catch_up()
+    assert (first["react"]["status"], first["react"]["loaded"]) == ("done", 1)
+    assert first["nights"] == [] and first["forecast"]["run"] == first["react"]["run"]["run"]
+    assert first["events"] >= 3  # file.arrived, score.published, forecast.published
+    again = module.catch_up()
+    assert (again["react"]["status"], again["nights"], again["forecast"]["status"], again["events"]) == (
+        "nothing_new", [], "nothing_new", 0,
+    )  # fmt: skip
+    with clean.database.begin() as tx:
+        events.log_work(tx, "desk", "", datetime.fromisoformat("2023-03-19T09:00:00+07:00"), 0.0, "done", {})
+    cell = " ".join(["Người", "Bí", "Mật"])
+
+    def stumble(home: Home) -> Any:
+        raise ValueError(cell)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(module, "_PARTS", (("react", stumble), *module._PARTS[1:]))
+        with pytest.raises(RuntimeError, match="ValueError, xem ") as caught:
+            module.catch_up()
+        assert cell not in str(caught.value)
+    with clean.database.begin() as tx:
+        assert tx.scalar("select count(*) from nightly_runs where outcome = 'done'") == 1
+    assert module.catch_up()["nights"] == []
+    told = until(lambda: [row["message"] for row in _logs(prefect) if "ValueError" in row["message"]], "the log of the failure")
+    assert not [text for text in told if cell in text]
+
+
 def test_runs_of_a_runner_that_was_killed_are_given_up_by_the_next(prefect: str) -> None:
     from prefect.client.orchestration import get_client
     from prefect.states import Running
@@ -261,6 +303,11 @@ def _events(url: str, kind: str, at_least: int) -> list[dict[str, Any]]:
     """Return the events of a kind that the server keeps, oldest first; [] while there are too few."""
     found = call(url, "/events/filter", {"filter": {"event": {"name": [kind]}, "order": "ASC"}})["events"]
     return found if len(found) >= at_least else []
+
+
+def _logs(url: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = call(url, "/logs/filter", {"sort": "TIMESTAMP_DESC", "limit": 200})
+    return found
 
 
 def _runner_beats(home: Home) -> bool:

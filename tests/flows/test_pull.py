@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,30 +18,11 @@ from flows.steps.home import CHECKOUT, Home, UserError
 from flows.steps.inbox import take_inbox
 from flows.steps.pull import check, pull
 from tests.flows import kit
-from tests.flows.pull_kit import PASSWORD, settle, sftp_server, web_server
+from tests.flows.pull_kit import OLD, PASSWORD, names, put, settle, sftp_server
+from tests.flows.pull_kit import home as home
+from tests.flows.test_r03_outages import stop_at_once
 
 pytestmark = [pytest.mark.db, pytest.mark.slow]
-OLD = 1_600_000_000.0  # files that were written long ago are not waited for
-
-
-@pytest.fixture
-def home(clean: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
-    monkeypatch.setenv("CCHC_THU_MK", PASSWORD)
-    monkeypatch.setattr(steps, "_NEXT_TRY", {})
-    yield clean
-    (clean.root / "inboxes.yaml").unlink(missing_ok=True)
-
-
-def put(folder: Path, name: str, data: bytes, modified: float = OLD) -> Path:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    os.utime(path, (modified, modified))
-    return path
-
-
-def names(home: Home, inbox: str = "xa") -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted((home.inbox / inbox).glob("*"))}
 
 
 def sftp(place: Any, more: str = "") -> str:
@@ -158,6 +138,23 @@ def test_pull_sftp_a_file_that_changes_while_it_is_fetched_is_thrown_away(home: 
         )
 
 
+def test_r03_pull_goes_on_after_the_database_stopped(home: Home, tmp_path: Path) -> None:
+    data = os.urandom(1 << 20)
+    put(tmp_path, "a.csv", data)
+
+    def stopped(offset: int) -> None:
+        if offset > 500_000:
+            place.reading = None
+            stop_at_once(home)
+
+    with sftp_server(tmp_path) as place:
+        settle(home, sftp(place))
+        place.reading = stopped
+        (entry,) = pull(home)
+        assert entry["status"] == "done" and names(home) == {"a.csv": data} and place.served == len(data)
+        assert pull(home)[0]["status"] == "nothing_new"
+
+
 def test_pull_the_command_says_what_came_and_ends_with_3_when_an_inbox_failed(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -244,41 +241,6 @@ def test_pull_one_dead_server_does_not_stop_the_others(home: Home, tmp_path: Pat
     for log in (home.root / "logs").rglob("*.log"):
         said += log.read_text(encoding="utf-8")
     assert PASSWORD not in said and "canh-bao-lo-mat-khau" not in said
-
-
-def test_pull_web_page_and_file_resumed_by_range(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = os.urandom(3_000_000)
-    put(tmp_path, "Tháng 3.csv", data)
-    put(tmp_path, "b.csv", b"two")
-    put(tmp_path, "khac.txt", b"x")
-    with web_server(tmp_path) as place:
-        place.authorization = f"Bearer {PASSWORD}"
-        settle(home, f"- name: xa\n  url: {place.url}\n  pattern: '*.csv'\n  settle_seconds: 2\n")
-        assert pull(home)[0]["error"] == "login_refused"
-        place.authorization, place.cut = None, 2_000_000
-        (entry,) = pull(home, forced=True)
-        assert entry["status"] == "done" and len(entry["fetched"]) == 2, entry
-        assert names(home) == {"Tháng 3.csv": data, "b.csv": b"two"}
-        (resumed,) = (asked[2] for asked in place.asked if asked[2])
-        assert int(resumed.removeprefix("bytes=").rstrip("-")) > 1_000_000
-        place.asked.clear()
-        assert pull(home)[0]["status"] == "nothing_new"
-        assert [asked[:2] for asked in place.asked] == [("GET", "/")]
-        settle(home, f"- name: mot\n  url: {place.url}b.csv\n  settle_seconds: 2\n")
-        assert pull(home)[0]["status"] == "done" and names(home, "mot") == {"b.csv": b"two"}
-        put(tmp_path, "b.csv", b"2nd")
-        assert pull(home)[0]["status"] == "done" and sorted(names(home, "mot").values()) == [b"2nd", b"two"]
-
-
-def test_pull_web_list_of_names_as_people_write_them_and_a_link_that_leads_nowhere(home: Home, tmp_path: Path) -> None:
-    put(tmp_path, "Tháng 3.csv", b"one")
-    put(tmp_path, "danh-sach.txt", "Tháng 3.csv\nkhong-con.csv\nhttp://127.0.0.1:9/khac.csv\n".encode())
-    with web_server(tmp_path) as place:
-        url = f"{place.url}danh-sach.txt"
-        settle(home, f"- name: xa\n  url: {url}\n  settle_seconds: 2\n  options: {{index: true}}\n  pattern: '*.csv'\n")
-        (entry,) = pull(home)
-    assert names(home) == {"Tháng 3.csv": b"one"} and entry["error"] is None
-    assert [(file["path"], file["code"]) for file in entry["failed"]] == [("khong-con.csv", "not_there")]
 
 
 def test_r10_a_link_in_the_place_of_a_file_is_not_followed(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -370,10 +332,33 @@ def test_pull_the_commune_of_an_inbox_reaches_the_load(home: Home, tmp_path: Pat
     settle(home, local(tmp_path, "  unit: 22492\n  contract: one_stop\n"))
     assert pull(home)[0]["status"] == "done"
     settle(home, local(tmp_path, "  unit: '00000'\n"))
-    assert take_inbox(home, gate=kit.QuickGate()) == ([], [])  # type: ignore[arg-type]
+    (stays,), _ = take_inbox(home, gate=kit.QuickGate())  # type: ignore[arg-type]
+    assert (stays.status, stays.reason, stays.sha256) == ("rejected", "unknown_commune", None)
+    assert "chưa nạp. inboxes.yaml:2: Không có xã «00000»" in str(stays.message)
+    settle(home, local(tmp_path, "  unit: [22492]\n"))
+    (stays,), _ = take_inbox(home, gate=kit.QuickGate())  # type: ignore[arg-type]
+    assert stays.reason == "bad_inboxes" and "ở lại hộp thư, chưa nạp. inboxes.yaml:4:" in str(stays.message)
     settle(home, local(tmp_path, "  unit: 22492\n  contract: one_stop\n"))
     (result,), _ = take_inbox(home, gate=kit.QuickGate())  # type: ignore[arg-type]
     assert (result.status, result.rows_accepted) == ("loaded", 1), result
+
+
+def test_pull_a_path_too_long_to_be_remembered_costs_only_its_own_file(home: Home, tmp_path: Path) -> None:
+    put(tmp_path, "a.csv", b"x")
+    here = os.getcwd()
+    try:
+        os.chdir(tmp_path)
+        for _ in range(14):
+            name = os.urandom(100).hex()
+            os.mkdir(name)
+            os.chdir(name)
+        Path("b.csv").write_bytes(b"y")
+    finally:
+        os.chdir(here)
+    settle(home, local(tmp_path, "  recursive: true\n"))
+    (entry,) = pull(home)
+    assert [file["path"] for file in entry["fetched"]] == ["a.csv"] and names(home) == {"a.csv": b"x"}
+    assert [file["code"] for file in entry["failed"]] == ["path_too_long"]
 
 
 def test_pull_settings_that_cannot_be_used_stop_before_anything(home: Home) -> None:
@@ -384,3 +369,23 @@ def test_pull_settings_that_cannot_be_used_stop_before_anything(home: Home) -> N
     settle(home, "- name: xa\n  url: file:///tmp\n")
     with pytest.raises(UserError, match="đang có: xa"):
         pull(home, only="khac")
+
+
+def test_pull_never_from_this_home_into_itself(home: Home, tmp_path: Path) -> None:
+    above = local(home.root.parent, "  recursive: true\n").replace("name: xa", "name: tren")
+    settle(home, local(home.inbox) + above + local(tmp_path).replace("name: xa", "name: khac"))
+    assert [entry["error"] for entry in pull(home)] == ["own_folder", "own_folder", None]
+
+
+def test_pull_what_a_size_alone_tells_apart_is_not_deleted_unfetched(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sources.remote_servers import Local
+
+    told = Local._remote
+    monkeypatch.setattr(Local, "_remote", lambda self, key, entry: told(self, key, {**entry, "mtime": None}))
+    path = put(tmp_path, "a.csv", b"one")
+    settle(home, local(tmp_path, "  after: delete\n  settle_seconds: 2\n"))
+    assert pull(home)[0]["status"] == "done" and not path.exists() and names(home) == {"a.csv": b"one"}
+    put(tmp_path, "a.csv", b"two")
+    assert pull(home)[0]["status"] == "nothing_new" and path.read_bytes() == b"two"

@@ -4,6 +4,7 @@ file waits in the inbox, one sentence says where there is no room, and with room
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from apps.wording import failure
-from flows.steps.backup import backup
+from flows.steps.backup import backup, said_when_full
 from flows.steps.home import Home, UserError
 from flows.steps.inbox import Looks, take_inbox
 from tests.e2e.kit import write_xlsx
@@ -111,6 +112,12 @@ def test_r04_no_room_under_the_tables(home: Home) -> None:
     finally:
         connection.close()
         place.rmdir()
+
+
+def test_r04_a_disk_that_takes_no_large_file_is_told_from_a_full_one(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="FAT32") as stopped, said_when_full(tmp_path):
+        raise OSError(errno.EFBIG, "File too large")
+    assert stopped.value.code == "file_too_large"
 
 
 def test_r04_no_room_for_a_backup(home: Home, tmp_path: Path) -> None:

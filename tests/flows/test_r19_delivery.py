@@ -13,7 +13,7 @@ import pytest
 
 from flows.steps.alert_settings import settings_file
 from flows.steps.home import CHECKOUT, Home
-from flows.steps.outgoing import GIVE_UP_AFTER, deliver
+from flows.steps.outgoing import GIVE_UP_AFTER, LEAST_ATTEMPTS, deliver
 from tests.flows.post_kit import Office, Post, mail_server, own_certificate, webhook
 
 pytestmark = [
@@ -61,12 +61,11 @@ def test_r19_an_opening_is_a_mail_within_minutes_and_only_once(office: Office, p
 
 def test_r19_open_and_resolve_are_one_mail_each_whatever_is_repeated(office: Office, post: Post) -> None:
     from flows.steps import outgoing
-    from flows.steps.home import now
 
     office.settle(CLERK.format(url=post.url()))
     alert = office.open()
     with office.home.database.begin() as tx:
-        assert outgoing.queue(office.home, tx, [alert], [], now()) == 0
+        assert outgoing.queue(office.home, tx, [alert], []) == 0
     deliver(office.home)
     office.resolve(alert, "2023-03-11T09:00:00")
     deliver(office.home)
@@ -108,6 +107,9 @@ def test_r19_what_nobody_takes_is_given_up_after_three_days_and_said(office: Off
         office.open()
         assert deliver(office.home)["failed"] == 1
         assert (office.messages()[0]["last_error"]) == "máy chủ thư từ chối thư (mã 550)"
+        for hour in range(8, 8 + LEAST_ATTEMPTS - 2):
+            office.at(f"2023-03-12T{hour:02d}:00:00")
+            assert deliver(office.home)["failed"] == 1
         office.at("2023-03-13T08:59:00")
         assert deliver(office.home)["failed"] == 1
         office.at("2023-03-13T10:00:00")
@@ -118,6 +120,18 @@ def test_r19_what_nobody_takes_is_given_up_after_three_days_and_said(office: Off
     with console().capture():
         tables.listed(document)
     assert deliver(office.home)["status"] == "nothing"
+
+
+def test_r19_a_machine_that_was_off_for_a_week_does_not_give_up_at_its_first_attempt(office: Office) -> None:
+    post = Post()
+    with mail_server(post):
+        office.settle(CLERK.format(url=post.url()))
+    office.open()
+    office.at("2023-03-17T07:30:00")  # switched on again; the network is not there yet
+    assert deliver(office.home) == {"status": "done", "sent": 0, "failed": 1, "unclear": 0, "given_up": 0, "problem": None}
+    with mail_server(post):
+        office.at("2023-03-17T07:31:00")
+        assert deliver(office.home)["sent"] == 1 and len(post.mails) == 1
 
 
 def test_r19_quiet_hours_hold_back_all_but_what_may_pass(office: Office, post: Post) -> None:

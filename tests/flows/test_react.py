@@ -13,6 +13,7 @@ from flows.steps.home import Home
 from flows.steps.inbox import Looks, fresh_files
 from flows.steps.nightly import nightly
 from flows.steps.react import waits
+from tests.conftest import empty
 from tests.flows import kit
 
 pytestmark = [pytest.mark.db, pytest.mark.slow]
@@ -114,6 +115,33 @@ def test_a_reaction_that_dies_is_finished_by_the_next(town: Town, place: str, mo
     assert done["status"] == "done" and done["files"] == [] and report.exists()
     assert town.runs() == [(2023, "event")]  # the clock stands still: the same recipe, stored once
     assert town.react()["status"] == "nothing_new" and not waits(town.home)
+
+
+def test_events_lost_doubled_or_late_end_alike(town: Town) -> None:
+    """An event starts one reaction, none, or two; a late one finds nothing to do."""
+    ends = []
+    for heard in (1, 0, 2):
+        empty(town.home)
+        for number, unit in enumerate((UNIT, OTHER, UNIT)):
+            town.drop(f"{number}.csv", count=3 + number, version=number + 1, unit=unit)
+            statuses = [town.react()["status"] for _ in range(heard)]
+            assert statuses == ["done", "nothing_new"][:heard]
+        assert town.react()["status"] == ("nothing_new" if heard else "done")  # late, or the catch-up
+        assert town.react()["status"] == "nothing_new"
+        with town.home.database.begin() as tx:
+            published = tx.one("select result_digest, recipe ->> 'loads' as loads from score_runs order by run_id desc limit 1")
+            alerts = tx.rows("select rule, unit_id, subject, state, value from alerts order by 1, 2, 3")
+            ends.append((kit.checksum(tx), published, alerts))
+    assert ends[0] == ends[1] == ends[2] and ends[0][1]["loads"] == "1-3"
+
+
+def test_a_file_that_is_refused_is_told_at_once(town: Town) -> None:
+    broken = town.home.inbox / "hong.xlsx"
+    broken.write_bytes(b"PK\x03\x04 not a workbook")
+    done = town.react()
+    assert (done["status"], done["rejected"]) == ("nothing_new", 1) and town.runs() == []
+    assert [alert["rule"] for alert in done["alerts"]["opened"]] == ["file_rejected"] and done["alerts"]["error"] is None
+    assert town.react()["alerts"] is None
 
 
 def test_a_file_that_is_being_written_waits(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:

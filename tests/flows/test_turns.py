@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from flows.steps.home import Home
     from warehouse.database import Transaction
 
-pytestmark = [pytest.mark.db, pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")]
+pytestmark = [
+    pytest.mark.db, pytest.mark.slow, pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning"),
+]  # fmt: skip
 HERE, THERE = "22492", "22495"
 LIMIT_S = 60
 
@@ -156,3 +158,16 @@ def test_statistics_follow_growth_and_are_not_made_for_nothing(clean: Home, monk
         with clean.database.begin() as tx:
             made.append(load.fresh_statistics(tx, "dossiers"))
     assert made == [True, False, False, True]
+
+
+def test_statistics_of_a_table_in_partitions_follow_as_well(clean: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "ANALYZE_PAGES", 3)
+    with clean.database.begin() as tx:
+        tx.execute("create temporary table parted_facts (key_hash bigint, said text) partition by hash (key_hash)")
+        for part in range(2):
+            tx.execute(
+                f"create temporary table parted_{part} partition of parted_facts for values with (modulus 2, remainder {part})"
+            )
+        tx.execute("insert into parted_facts select n, repeat('x', 200) from generate_series(1, 500) as n")
+        assert [load.fresh_statistics(tx, "parted") for _ in range(2)] == [True, False]
+        tx.connection.get_transaction().rollback()

@@ -16,12 +16,13 @@ from messages.fmt import NBSP
 RULES = load_alert_rules()
 AT = datetime(2023, 3, 10, 9, tzinfo=alert_words.ZONE)
 FIGURES = {
-    "share": (0.0125, 0.01), "state": (None, None), "working_days": (2, 1), "months": (1, 1), "chance": (0.42, 0.5),
+    "share": (0.0125, 0.01), "state": (None, None), "working_days": (2, 1), "chance": (0.42, 0.5),
     "places": (2.4, 2), "points": (0.75, 0.5), "forms": (2, 2), "dossiers": (7, 5), "days": (9, 7), "none": (None, None),
 }  # fmt: skip
 SUBJECTS = {
     "commitment": "K4", "review_months": "2023-02", "survey_days": "", "lost_points": "III.3", "named_again": "khóa-của-người",
     "source_late": "one_stop", "file_rejected": "ab" * 32, "night_missed": "2023-03-09",
+    "stuck": "work:chain",
 }  # fmt: skip
 
 
@@ -48,7 +49,7 @@ def test_every_rule_says_what_who_and_what_to_do(name: str) -> None:
     rule = RULES[name]
     title, text = alerts.opened(alert(name), rule, "http://may-chu:8420")
     assert len(title) <= alerts.LONGEST_TITLE and "Xã Đại Lãnh" in title
-    assert alert_words.TODO[rule.todo] in text and f"Người xử lý: {rule.owner}." in text
+    assert alert_words.TODO[rule.todo].replace("SỐ", "12") in text and f"Người xử lý: {rule.owner}." in text
     assert text.endswith("http://may-chu:8420/#alert-12") and "10/03/2023 09:00" in text
     assert "khóa-của-người" not in title + text
     for said in (title, text, *alerts.resolved(over(alert(name)), rule), *alerts.digest([alert(name)], [], RULES, AT)):
@@ -78,7 +79,12 @@ def test_figures_stand_beside_what_was_wanted() -> None:
     assert alert_words.figures(alert("good_grade_unlikely"), RULES["good_grade_unlikely"]) == f"42{NBSP}%, báo khi dưới 50{NBSP}%"
     assert alert_words.figures(alert("rank_drop"), RULES["rank_drop"]) == f"2,4{NBSP}bậc, báo khi từ 2{NBSP}bậc"
     assert alert_words.figures(alert("rank_drop", value=-1), RULES["rank_drop"]).startswith("không tụt, ")
-    assert alert_words.figures(alert("month_without_review"), RULES["month_without_review"]) == f"1{NBSP}tháng"
+    assert alert_words.figures(alert("good_grade_unlikely", value=0.496), RULES["good_grade_unlikely"]).startswith("49,6")
+    assert alert_words.figures(alert("month_without_review"), RULES["month_without_review"]) == ""
+    promised = alert("commitment_missed", detail={"said": "40 %", "wanted": "≥ 100 %"})
+    assert alert_words.figures(promised, RULES["commitment_missed"]) == "40 %, yêu cầu ≥ 100 %"
+    looser = alert(detail={"breached": ">"})  # of a notice that says "at most"
+    assert alert_words.figures(looser, RULES["overdue_rate"]).endswith(f"yêu cầu không quá 1{NBSP}%")
     assert alert_words.figures(alert("source_late"), RULES["source_late"]) == f"9{NBSP}ngày, hạn 7{NBSP}ngày"
 
 
@@ -87,6 +93,45 @@ def test_assumed_thresholds_say_so_and_official_ones_do_not() -> None:
     assert "giả định" not in alerts.opened(alert("overdue_rate"), RULES["overdue_rate"])[1]
     own = load_alert_rules({"overdue_rate": {"threshold": 0.02}})["overdue_rate"]
     assert "tự đặt" in alerts.opened(alert("overdue_rate"), own)[1]
+
+
+def test_a_yardstick_that_is_no_duty_of_the_unit_is_told_as_one() -> None:
+    note = "CHƯA RÕ chỉ tiêu; tạm dùng 5 %."
+    row = alert(detail={"clause": "Khoản 3, Thông báo mẫu", "provenance": "assumed", "note": note, "borrowed": True})
+    text = alerts.opened(row, RULES["overdue_rate"])[1]
+    assert "Căn cứ: Khoản 3, Thông báo mẫu (không ràng buộc đơn vị này trong năm nay; lấy làm mốc chung)." in text
+    assert "Lưu ý về mức cảnh báo: CHƯA RÕ chỉ tiêu" in text
+    review = alert("month_without_review", detail={"borrowed": True})
+    assert "không ràng buộc" in alerts.opened(review, RULES["month_without_review"])[1]
+
+
+@pytest.mark.parametrize(("name", "detail", "said"), [
+    ("day_without_forms", {"days": ["2023-03-07", "2023-03-09"]}, "Ngày thiếu phiếu: 07/03/2023, 09/03/2023."),
+    ("rank_drop", {"rank": 5.4, "rank_before": 3.0, "since": "2023-03-03T01:00:00+07:00"}, "Thứ hạng dự kiến: 5,4, trước là 3 (dự báo ngày 03/03/2023)."),
+    ("criterion_losing", {"label": "Hồ sơ đúng hạn"}, "Tiêu chí: Hồ sơ đúng hạn."),
+    ("commitment_missed", {"gap": "thiếu 1 tháng"}, "Cụ thể: thiếu 1 tháng."),
+    ("official_named_again", {"months": ["2023-02", "2023-03"]}, "Tháng có phản ánh: 02/2023, 03/2023."),
+    ("file_rejected", {"received": "2023-03-10T01:05:00+00:00"}, "nhận lúc 10/03/2023 08:05"),
+])  # fmt: skip
+def test_what_else_is_known_is_in_mail_and_digest(name: str, detail: dict[str, Any], said: str) -> None:
+    row = alert(name, detail=detail)
+    assert said in alerts.opened(row, RULES[name])[1] and said in alerts.digest([row], [], RULES, AT)[1]
+
+
+def test_a_digest_says_clause_what_is_assumed_and_what_to_do_of_each_new_one() -> None:
+    (entry,) = (line for line in alerts.digest([alert("postal_rate")], [], RULES, AT)[1].split("\n") if line.startswith("• "))
+    assert "Căn cứ: Khoản 4, Thông báo tháng 3/2023 của xã Đại Lãnh. Mức cảnh báo là giả định." in entry
+    assert entry.endswith(
+        "Bộ phận Tiếp nhận và Trả kết quả: giới thiệu dịch vụ bưu chính công ích khi tiếp nhận và khi hẹn trả kết quả."
+    )
+
+
+def test_an_end_says_what_ended_it() -> None:
+    assert "đã trở lại mức cho phép" in alerts.resolved(over(alert()), RULES["overdue_rate"])[1]
+    review = over(alert("month_without_review"))
+    assert "Đã có kết quả đánh giá của tháng này." in alerts.resolved(review, RULES["month_without_review"])[1]
+    ended = over(alert("criterion_losing"), resolution="year_over")
+    assert "Năm xét đã kết thúc." in alerts.resolved(ended, RULES["criterion_losing"])[1]
 
 
 def test_the_clause_is_the_notices_own_where_one_binds_the_unit() -> None:

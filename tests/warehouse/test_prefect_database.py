@@ -72,6 +72,36 @@ def test_a_given_server_gets_one_named_after_ours(installation: Home, monkeypatc
     assert _asked(made.url, "select current_database()") == "cchc_prefect"
 
 
+def test_a_server_that_goes_dark_is_noticed_unless_the_address_says_otherwise(
+    installation: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it, a desk that waits for an answer would wait for the two hours of the system's own keepalives."""
+    for extra, idle in (("", "30"), ("&keepalives_idle=7", "7")):
+        monkeypatch.setenv(engine.URL_VARIABLE, _given(installation, "app") + extra)
+        connection = engine.raw_connection(installation.root)
+        try:
+            given = connection.get_dsn_parameters()
+        finally:
+            connection.close()
+        assert given["keepalives_idle"] == idle and int(given["tcp_user_timeout"]) <= 120_000
+
+
+def test_an_address_without_a_host_means_the_same_socket_to_both_drivers(
+    installation: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libpq takes the socket of the machine; Prefect's driver would ask for TCP on localhost."""
+    import psycopg2
+
+    values = cluster.ensure(installation.root).parameters("superuser")
+    monkeypatch.setenv("PGPORT", str(values["port"]))
+    usual = psycopg2.connect
+    monkeypatch.setattr(psycopg2, "connect", lambda **given: usual(**{"host": str(values["host"]), **given}))
+    monkeypatch.setenv(engine.URL_VARIABLE, f"postgresql+psycopg2://{values['user']}:{values['password']}@/{values['dbname']}")
+    monkeypatch.setenv("PGHOST", "/nowhere")  # what the other driver finds by itself is not it
+    made = prefect_database(installation.root)
+    assert made.kind == "server" and _asked(made.url, "select current_database()") == "cchc_prefect"
+
+
 def test_a_given_user_who_may_not_make_one_gets_a_file_and_the_reason(
     installation: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

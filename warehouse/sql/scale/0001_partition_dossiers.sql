@@ -39,8 +39,9 @@ create index dossiers_facts_added on dossiers_facts (added_by);
 
 drop table dossiers_facts_whole;
 
+-- The next command of cchc gives the application's role its rights on the new tables.
+delete from schema_migrations where name = 'grants';
+
 commit;
 
 analyze dossiers_facts;
--- The rights of the application's role are given anew by the next command of cchc after `cchc doctor` has said they are missing:
--- delete from schema_migrations where name = 'grants';
