@@ -5,7 +5,8 @@ What is in the warehouse afterwards does not depend on how many workers there we
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -33,13 +34,26 @@ def load_file(
     place: str, dated: datetime, contract: str | None, unit: str | None, origin: str, installation: str
 ) -> dict[str, Any] | None:
     """Load one file, on whatever machine this runs; None, and nothing done, when that one works on another installation."""
+    with _same(installation) as home:
+        return steps.load_part(home, Part(place, dated), contract, unit, origin).to_json() if home else None
+
+
+@task(name="quality pages", cache_policy=NO_CACHE)
+def write_pages(installation: str) -> None:
+    """Bring the quality pages up to date with a gate that has judged files: to start another takes seconds."""
+    with _same(installation) as home:
+        if home:
+            steps.finish(home)
+
+
+@contextmanager
+def _same(installation: str) -> Iterator[Home | None]:
+    """Open this machine's home for a task; None when it is another installation than the one that gave the task."""
     home = open_home()
     home.prepare()
     try:
         with discreet(home.root):
-            if steps.identity(home) != installation:
-                return None
-            return steps.load_part(home, Part(place, dated), contract, unit, origin).to_json()
+            yield home if steps.identity(home) == installation else None
     finally:
         home.database.close()
 
@@ -58,12 +72,10 @@ def load_parts(
     if address is not None and len(parts) > 1:
         done = _on_workers(home, address, parts, contract, unit, origin)
     left = [k for k, result in enumerate(done) if result is None]
-    with gate_of(home) as gate:
-        here = ingest_files(home, [wanted[k] for k in left], gate, advance)
-        if len(here) < len(parts):
-            gate.build_docs()
-    for k, result in zip(left, here, strict=True):
-        done[k] = result
+    if left:
+        with gate_of(home) as gate:
+            for k, result in zip(left, ingest_files(home, [wanted[k] for k in left], gate, advance), strict=True):
+                done[k] = result
     return [result for result in done if result is not None]
 
 
@@ -97,6 +109,18 @@ def _on_workers(
                 if answer is None:
                     raise UserError("other_installation", _OTHER)
                 done[k] = FileResult(**answer)
+            if any(result and result.verdict for result in done):
+                _pages_on_a_worker(runner, steps.identity(home))
     except NoWorkers as problem:
         get_run_logger().warning("no Dask worker answers (%s): what is left is loaded here", problem)
     return done
+
+
+def _pages_on_a_worker(runner: Any, installation: str) -> None:
+    """Have the quality pages written; without them nothing is lost, and the next load writes them."""
+    try:
+        answer_of(runner, runner.submit(write_pages, {"installation": installation}))
+    except NoWorkers:
+        raise
+    except Exception as problem:
+        get_run_logger().warning("the quality pages were not written: %s", type(problem).__name__)

@@ -144,11 +144,14 @@ def test_a_night_with_workers_gives_the_document_of_a_night_without(
 ) -> None:
     """So do the facts, what is held back, and the score; the same files once more are known, whoever looks at them."""
     paths, before, expected = alone
+    pages = clean.reports / "data_docs"
+    shutil.rmtree(pages, ignore_errors=True)
     together = night(monkeypatch, cluster.address, clean, paths)
     assert state(clean) == expected and expected["loads"] == 3
     assert before["status"] == together["status"] == "done" and told(before) == told(together)
     assert json.dumps(before["score"], sort_keys=True) == json.dumps(together["score"], sort_keys=True)
     assert before["forecast"]["result"] == together["forecast"]["result"] is not None
+    assert (pages / "index.html").exists()
     again = loaded_by(monkeypatch, cluster.address, paths[2:])
     assert [file["status"] for file in again["files"]] == ["duplicate", "rejected"]
     assert state(clean) == expected
