@@ -134,6 +134,12 @@ def _moment(text: str) -> str:
         return text
 
 
+def _nights(days: list[str]) -> str:
+    if len(days) < 2:
+        return "".join(map(_day, days))
+    return f"{fmt.count(len(days))} đêm, từ {_day(days[0])} đến {_day(days[-1])}"
+
+
 def _stuck(subject: str) -> str:
     kind, _, name = subject.partition(":")
     if kind == "work":
@@ -153,16 +159,14 @@ _ABOUT: Final[Mapping[str, Callable[[str, Row], str]]] = {
     "named_again": lambda text, detail: "",  # the official's key says nothing to people, the name stays on the machine
     "source_late": lambda text, detail: str(detail.get("label") or text),
     "file_rejected": lambda text, detail: f"nhận lúc {_moment(detail['received'])}" if detail.get("received") else text[:12],
-    "night_missed": lambda text, detail: _day(text),
+    "night_missed": lambda text, detail: _nights(detail.get("nights") or []),
     "stuck": lambda text, detail: _stuck(text),
 }
 
 
 def about(row: Row, rule: AlertRule | None) -> str:
     """Return what of the unit an alert is about: "III.3" (a criterion), "12/03/2023" (a night); "" when there is only one thing."""
-    if not row["subject"] or rule is None:
-        return str(row["subject"])
-    write = _ABOUT.get(rule.kind)
+    write = _ABOUT.get(rule.kind) if rule else None
     return write(row["subject"], row["detail"]) if write else str(row["subject"])
 
 

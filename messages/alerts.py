@@ -30,7 +30,7 @@ _RESOLUTIONS: Final[Mapping[str, str]] = {
     "year_over": "Năm xét đã kết thúc.",
     "unit_gone": "Đơn vị không còn sau khi sắp xếp địa giới.",
     "disabled": "Quy tắc cảnh báo này đã tắt.",
-    "made_up": "Đêm này đã được chạy bù.",
+    "made_up": "Không còn đêm nào thiếu: đã chạy bù.",
     "settled": "Tệp đã được nạp, hoặc đã qua thời hạn theo dõi.",
 }
 #: What "cleared" means where it is not that a figure is good again.

@@ -152,6 +152,9 @@ class _Desk:
             del self.live[key]
         if after.state == "open" and (before is None or before.state != "open"):
             self._opened(rule, written)
+        if after.state == "open" and rule.kind == "night_missed":
+            for night in sorted(set(written["detail"]["nights"]) - set(row["detail"].get("nights", ()) if row else ())):
+                note(self.tx, "night.missed", f"night:{night}")
         if after.state == "resolved":
             self._resolved(written)
 
@@ -170,8 +173,6 @@ class _Desk:
         note(self.tx, "threshold.breached", f"alert:{row['alert_id']}", **said)
         if rule.kind == "source_late":
             note(self.tx, "data.late", f"source:{row['subject']}", units=[row["unit_id"]] if row["unit_id"] else [])
-        if rule.kind == "night_missed":
-            note(self.tx, "night.missed", f"night:{row['subject']}")
 
     def _resolved(self, row: Row) -> None:
         self.resolved.append(row)

@@ -225,7 +225,13 @@ recipients:
     )
     office.open()
     office.open(
-        "night_missed", unit="", subject="2023-03-09", owner="Người quản trị phần mềm", value=None, threshold=None, detail={}
+        "night_missed",
+        unit="",
+        subject="",
+        owner="Người quản trị phần mềm",
+        value=None,
+        threshold=None,
+        detail={"nights": ["2023-03-09"]},
     )
     deliver(office.home)
     got = sorted((mail["To"].split("@")[0], mail["Subject"].split("] ")[1][:12]) for mail in post.mails)

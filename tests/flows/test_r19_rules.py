@@ -170,15 +170,20 @@ def test_r19_a_missed_night_until_it_is_made_up_for(town: Town) -> None:
     from warehouse import chain
     from warehouse import events as log
 
-    began, done = parse_moment("2023-02-14T20:00:00"), parse_moment("2023-02-15T08:00:00")
+    began, done = parse_moment("2023-02-14T20:00:00"), parse_moment("2023-02-16T08:00:00")
     with town.home.database.begin() as tx:
         log.log_work(tx, "desk", "", began, 0.0, "done", {})
     assert told(ask(town, "2023-02-15T01:24:59"), "night_missed") == ([], [])
-    assert told(ask(town, "2023-02-15T01:25:00"), "night_missed") == ([("", "2023-02-15")], [])
+    assert told(ask(town, "2023-02-15T01:25:00"), "night_missed") == ([("", "")], [])
+    assert told(ask(town, "2023-02-16T01:25:00"), "night_missed") == ([], [])  # many nights off are one alert, not many
+    assert [row["detail"]["nights"] for row in rows(town, "night_missed")] == [["2023-02-15", "2023-02-16"]]
+    with town.home.database.begin() as tx:
+        chain.record_night(tx, parse_moment("2023-02-15T01:00:00"), done, done, "x", "done", {})
+    assert told(ask(town, "2023-02-16T08:00:00"), "night_missed") == ([], [])
     with town.home.database.begin() as tx:
         chain.record_night(tx, done, done, done, "x", "done", {})
-    assert told(ask(town, "2023-02-15T08:00:00"), "night_missed") == ([], [("", "2023-02-15", "made_up")])
-    assert noted(town, "night.missed", "night:2023-02-15") == 1
+    assert told(ask(town, "2023-02-16T08:00:00"), "night_missed") == ([], [("", "", "made_up")])
+    assert [noted(town, "night.missed", f"night:2023-02-{day}") for day in (15, 16)] == [1, 1]
 
 
 def test_r19_a_commitment_missed_is_told_once(town: Town) -> None:

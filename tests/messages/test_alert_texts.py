@@ -21,7 +21,7 @@ FIGURES = {
 }  # fmt: skip
 SUBJECTS = {
     "commitment": "K4", "review_months": "2023-02", "survey_days": "", "lost_points": "III.3", "named_again": "khóa-của-người",
-    "source_late": "one_stop", "file_rejected": "ab" * 32, "night_missed": "2023-03-09",
+    "source_late": "one_stop", "file_rejected": "ab" * 32,
     "stuck": "work:chain",
 }  # fmt: skip
 
@@ -112,6 +112,10 @@ def test_a_yardstick_that_is_no_duty_of_the_unit_is_told_as_one() -> None:
     ("commitment_missed", {"gap": "thiếu 1 tháng"}, "Cụ thể: thiếu 1 tháng."),
     ("official_named_again", {"months": ["2023-02", "2023-03"]}, "Tháng có phản ánh: 02/2023, 03/2023."),
     ("file_rejected", {"received": "2023-03-10T01:05:00+00:00"}, "nhận lúc 10/03/2023 08:05"),
+    ("night_missed", {"nights": ["2023-03-09"]}, "Chuỗi việc ban đêm không chạy: 09/03/2023"),
+    ("night_missed", {"nights": ["2023-03-07", "2023-03-08", "2023-03-09"]}, "không chạy: 3 đêm, từ 07/03/2023 đến 09/03/2023"),
+    ("work_stuck", {"code": "disk_full"}, "Phần mềm không làm được việc: nạp tệp và chấm điểm"),
+    ("work_stuck", {"code": "disk_full"}, "Nguyên nhân: hết chỗ trên đĩa."),
 ])  # fmt: skip
 def test_what_else_is_known_is_in_mail_and_digest(name: str, detail: dict[str, Any], said: str) -> None:
     row = alert(name, detail=detail)
