@@ -44,8 +44,9 @@ check: setup  ## seconds: style, types, import directions, criteria lint, SQL, f
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar warehouse/sql
 	$(PY) -m pytest -q -n 2 --ignore tests/benchmarks -m "not slow and not db and not e2e"
 
+# Three at a time on two cores: many tests wait for servers, clocks and other processes.
 test: setup system-packages  ## everything, on a real PostgreSQL
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 3 --dist loadfile
 
 demo: setup  ## a believable district year through the whole chain
 	$(BIN)/cchc demo

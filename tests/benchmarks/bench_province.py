@@ -109,14 +109,16 @@ def _pss(pid: int) -> float:
 def test_two_workers_against_one(districts: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("province")
     folder.chmod(0o711)
-    one, facts, memory = load(districts, folder / "one", 1)
-    two, same, both = load(districts, folder / "two", 2)
+    # By turns, and the better of two: a machine that does something else for a while does it to one of them only.
+    rounds = [(load(districts, folder / f"one{k}", 1), load(districts, folder / f"two{k}", 2)) for k in range(2)]
+    one, two = (min(round_[k][0] for round_ in rounds) for k in (0, 1))
+    (_, facts, memory), (_, same, both) = rounds[0]
     size = sum(path.stat().st_size for path in (districts / "files").iterdir()) / 1e6
     kit.say(
         f"{DOSSIERS:,} dossiers in {DISTRICTS} district files ({size:.0f} MB): the flow `ingest` on Dask workers of this machine",
         [
-            ("one worker", f"{one:.1f} s"),
-            ("two workers", f"{two:.1f} s"),
+            ("one worker, two rounds", " ".join(f"{alone[0]:.1f}" for alone, _ in rounds) + " s"),
+            ("two workers", " ".join(f"{both_[0]:.1f}" for _, both_ in rounds) + " s"),
             ("times faster (at least 1.5 where two cores are free)", f"{one / two:.2f}"),
             ("memory of the workers afterwards, with their gates (PSS): one / two", f"{memory:.0f} / {both:.0f} MiB"),
         ],
