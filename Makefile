@@ -46,7 +46,7 @@ check: setup  ## seconds: style, types, import directions, criteria lint, SQL, f
 
 # Three at a time on two cores: many tests wait for servers, clocks and other processes.
 test: setup system-packages  ## everything, on a real PostgreSQL
-	$(PY) -m pytest -n 3 --dist loadfile
+	$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 demo: setup  ## a believable district year through the whole chain
 	$(BIN)/cchc demo

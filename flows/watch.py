@@ -52,6 +52,7 @@ STUCK_S: Final = 300.0
 NIGHT_GRACE: Final = timedelta(minutes=10)
 FORECAST_AFTER_S: Final = 60.0
 FORECAST_GRACE_S: Final = 600.0
+FORECAST_REPLAY_S: Final = 2.0
 #: After the n-th failure in a row: seconds until the next try; of a night, which may be long, these.
 BACKOFF_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 NIGHT_BACKOFF_S: Final = (60.0, 300.0, 900.0)
@@ -313,7 +314,7 @@ class Desk:
             removed, cut = prune(self.home), bound(self.home.root)
             self._tidied_at = clock
             self.log.info("tidied", removed=removed["total"], logs=cut)
-        quiet = by_clock(FORECAST_AFTER_S if _alone() else FORECAST_GRACE_S)
+        quiet = FORECAST_REPLAY_S if clock_is_replaced() else FORECAST_AFTER_S if _alone() else FORECAST_GRACE_S
         if self._published_at is not None and clock - self._published_at >= quiet:
             self._published_at = None  # one that fails costs minutes: it is tried again after the next score, and by the night
             answer = refresh(self.home)

@@ -30,10 +30,16 @@ settings.load_profile("default")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A whole run of the command line is also slow, so that `-m "not slow"` alone stays fast."""
+    """A whole run of the command line is also slow, so that `-m "not slow"` alone stays fast. Files with such tests come first,
+    then other slow ones: handed out last they would be waited for by processes with nothing left to do.
+    """
+    weight: dict[Path, int] = {}
     for item in items:
         if item.get_closest_marker("e2e"):
             item.add_marker(pytest.mark.slow)
+        own = 2 if item.get_closest_marker("e2e") else 1 if item.get_closest_marker("slow") else 0
+        weight[item.path] = max(weight.get(item.path, 0), own)
+    items.sort(key=lambda item: -weight[item.path])
 
 
 @pytest.fixture(scope="session")
