@@ -40,7 +40,8 @@ create index dossiers_facts_added on dossiers_facts (added_by);
 drop table dossiers_facts_whole;
 
 -- The next command of cchc gives the application's role its rights on the new tables.
-delete from schema_migrations where name = 'grants';
+delete from schema_migrations
+where name = 'grants';
 
 commit;
 
