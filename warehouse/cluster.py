@@ -294,7 +294,11 @@ def _launch(where: Place, user: Runner, bin_folder: Path, logs: Path) -> None:
     begun = time.monotonic()
     while True:
         fd = _keeper_lock(Path(where.home))
-        if fd is None:  # the keeper of a server that just died is about to end
+        if fd is None:  # the keeper of a server that just died is about to end, or that of one which only now comes up
+            if _await_ready(where):
+                return
+            fd = _keeper_lock(Path(where.home))
+        if fd is None:
             if time.monotonic() > begun + _KEEPER_PATIENCE_S:
                 raise DatabaseError("start_failed", detail="tiến trình giám sát cũ chưa kết thúc", logs=logs)
             time.sleep(0.02)

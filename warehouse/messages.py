@@ -51,6 +51,23 @@ def join_digest(
     )  # fmt: skip
 
 
+def alike(tx: Transaction, dedupe: str, recipient: str, channel: int, rule: str, since: datetime) -> int:
+    """Return how many messages about alerts of a rule were put in for an address after `since`, digests left out.
+
+    None (0) when the message `dedupe` is among them: what was put in stays as it is.
+    """
+    found = tx.scalar(
+        """
+        select count(*) * (count(*) filter (where m.dedupe = %(dedupe)s) = 0)::int from alert_messages as m
+        where m.recipient = %(recipient)s and m.channel = %(channel)s and m.kind <> 'digest'
+        and (m.queued_at > %(since)s or m.dedupe = %(dedupe)s)
+        and exists (select 1 from alerts as a where a.alert_id = any(m.alert_ids) and a.rule = %(rule)s)
+        """,
+        {"dedupe": dedupe, "recipient": recipient, "channel": channel, "rule": rule, "since": since},
+    )
+    return int(found or 0)
+
+
 def unaddressed(tx: Transaction) -> list[dict[str, Any]]:
     """Return, locked, the messages that wait for settings: message_id, kind, alert_ids, queued_at."""
     return tx.rows(

@@ -77,8 +77,10 @@ def ingest_files(
         for number, (path, request) in enumerate(wanted):
             if progress:
                 progress(snapshot.shown_name(path), number, len(wanted))
+            tried: list[FileResult] = []
             try:
                 opened = reading.pop().result()
+                tried.append(opened.result)
                 read(number + 1)
                 with opened.held:
                     results.append(_finish(home, opened, gate))
@@ -86,7 +88,7 @@ def ingest_files(
                 if not outage.is_away(error):
                     raise
                 cleanup.close()  # the claim on what was read ahead is lost as well, or is the one this file waits for
-                results.append(ingest_file(home, path, request, gate))
+                results.append(ingest_file(home, path, request, gate, tried))
                 read(number + 1)
         cleanup.pop_all()
     if any(result.verdict for result in results):
@@ -120,13 +122,24 @@ def _build_docs(gate: Gate, results: list[FileResult]) -> None:
         results[-1].warnings.append(str(error))
 
 
-def ingest_file(home: Home, path: Path, request: Request, gate: Gate) -> FileResult:
-    """Take one file through the chain; when the database goes away meanwhile, start over with the file once it is back."""
+def ingest_file(home: Home, path: Path, request: Request, gate: Gate, tried: Sequence[FileResult] = ()) -> FileResult:
+    """Take one file through the chain; when the database goes away meanwhile, start over with the file once it is back.
+
+    tried: results of earlier attempts. One of them may have been committed without anybody hearing of it: then it was this
+    call that loaded the file.
+    """
+    attempts = list(tried)
 
     def once() -> FileResult:
         opened = _open(home, path, request, gate)
+        attempts.append(opened.result)
         with opened.held:
-            return _finish(home, opened, gate)
+            result = _finish(home, opened, gate)
+        ours = next((each for each in attempts if each is not result and each.load_id == result.load_id), None)
+        if result.status != "duplicate" or ours is None:
+            return result
+        ours.status = "loaded"
+        return ours
 
     return patiently(once)
 
@@ -325,18 +338,19 @@ def _commit(
                 note(tx, "quarantine.changed", f"load:{load_id}")
             if merged.inserted or merged.closed:
                 note(tx, "measures.changed", f"load:{load_id}", table=table, units=sorted(units)[:UNITS_TOLD])
+            result.verdict, result.load_id, result.rows_unchanged = verdict.status, load_id, merged.unchanged
             reached("before_commit")
     reached("committed")
     if merged.inserted:
         with home.database.begin() as tx:
             fresh_statistics(tx, table)
-    result.verdict = verdict.status
     if verdict.status == "reject":
+        result.verdict = verdict.status
         result.rows_accepted, result.rows_quarantined = 0, result.rows_read
         with home.database.begin() as tx:
             ledger.add_verdict(tx, taken.sha256, None, verdict.to_json(), now())
         return _reject(home, result, taken, f"quality_{verdict.reason}", verdict.message)
-    result.status, result.load_id, result.rows_unchanged = "loaded", load_id, merged.unchanged
+    result.status = "loaded"
     return result
 
 

@@ -29,6 +29,8 @@ GIVE_UP_AFTER: Final = timedelta(days=3)
 LEAST_ATTEMPTS: Final = 8  # some three hours: a machine that was off for days may start before its network does
 MOST_AT_ONCE: Final = 200
 MOST_FAILURES: Final = 3
+MOST_ALIKE: Final = 20  # messages of one rule to one address within an hour: a district's communes, not a folder of bad files
+ALIKE_WITHIN: Final = timedelta(hours=1)
 ROUNDS: Final = 2  # the second for resolutions whose openings left in the first
 _LOCK: Final = "alert messages"
 _INTERRUPTED: Final = "phần mềm dừng khi đang gửi, không rõ tin đã tới chưa"
@@ -63,10 +65,11 @@ def _queue_one(tx: Transaction, settings: Settings, kind: str, row: Row, at: dat
     urgent = row["severity"] == "critical" or (rule is not None and not rule.digest)
     for recipient in (each for each in settings.recipients if each.wants(row)):
         for channel in recipient.channels:
-            if not urgent:
+            dedupe = f"{kind}:{alert_id}:{recipient.name}:{channel.number}"
+            alike = messages.alike(tx, dedupe, recipient.name, channel.number, row["rule"], at - ALIKE_WITHIN) if urgent else 0
+            if not urgent or alike >= MOST_ALIKE:
                 written += _into_digest(tx, settings, recipient.name, channel.number, [alert_id], at)
                 continue
-            dedupe = f"{kind}:{alert_id}:{recipient.name}:{channel.number}"
             title, body = (words.opened if kind == "open" else words.resolved)(row, rule, settings.page)
             leaves = settings.earliest(at, row["severity"])
             found = messages.add(tx, dedupe, recipient.name, channel.number, kind, [alert_id], title, body, at, leaves)

@@ -20,6 +20,7 @@ from flows.steps.home import Home
 from tests.conftest import empty
 from tests.flows import kit
 from warehouse import cluster, engine
+from warehouse.database import Transaction
 from warehouse.errors import DatabaseError
 
 pytestmark = [pytest.mark.db, pytest.mark.slow]
@@ -114,6 +115,27 @@ def test_r03_a_database_that_stops_anywhere_costs_nothing(world: World, strike: 
             assert world.state() == world.peace, (turn, name)
             again = world.ingest()
             assert [r.status for r in again] == ["duplicate"] * 3, (turn, name)
+
+
+def test_r03_a_load_whose_end_was_not_heard_of_is_said_to_be_loaded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection ends after the commit, before the call knows of it: the file is found loaded, by nobody else."""
+    from warehouse import load
+
+    left, statistics = [1, 1], load.fresh_statistics
+
+    def cut(tx: Transaction, table: str) -> bool:
+        if left:
+            left.pop()
+            drop_connections(world.home)
+        return statistics(tx, table)
+
+    monkeypatch.setattr(load, "fresh_statistics", cut)
+    empty(world.home)
+    results = world.ingest()
+    assert not left and [r.status for r in results] == ["loaded"] * 3, [r.message for r in results]
+    assert [(r.rows_read, r.verdict, r.message) for r in results] == [(6, "pass", None), (6, "pass", None), (6, "quarantine", None)]
+    assert world.state() == world.peace
+    assert [(r.status, r.load_id) for r in world.ingest()] == [("duplicate", r.load_id) for r in results]
 
 
 def test_r03_a_server_that_is_away_for_a_while_is_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

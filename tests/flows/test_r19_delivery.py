@@ -207,6 +207,27 @@ def test_r19_one_digest_a_morning_tells_of_new_ended_and_still_open(office: Offi
     assert [row["kind"] for row in office.messages()] == ["digest", "digest"]
 
 
+def test_r19_a_folder_of_bad_files_is_not_a_hundred_mails(office: Office, post: Post) -> None:
+    from flows.steps import outgoing
+
+    office.settle(CLERK.format(url=post.url()))
+    alerts = [office.open(subject=f"tệp {n}") for n in range(outgoing.MOST_ALIKE + 5)]
+    other = office.open("complaint_again", subject="khác", value=None, threshold=None, detail={})
+    with office.home.database.begin() as tx:
+        outgoing.queue(office.home, tx, alerts[:1], [])  # once more: it has its message
+    deliver(office.home)
+    assert len(post.mails) == outgoing.MOST_ALIKE + 1, "another rule is not held back"
+    office.at("2023-03-11T07:00:00")
+    deliver(office.home)
+    (digest,) = post.mails[outgoing.MOST_ALIKE + 1 :]
+    assert "5 mới" in digest["Subject"], digest["Subject"]
+    told = [number for row in office.messages() for number in row["alert_ids"]]
+    assert sorted(told) == sorted(each["alert_id"] for each in [*alerts, other]), "each is told of once"
+    office.resolve(alerts[-1], "2023-03-11T09:00:00")
+    deliver(office.home)
+    assert len(post.mails) == outgoing.MOST_ALIKE + 3, "an hour later it is an ordinary day again"
+
+
 def test_r19_recipients_get_what_they_asked_for(office: Office, post: Post) -> None:
     office.settle(
         f"""

@@ -252,6 +252,17 @@ def test_kill_of_the_first_user_while_the_cluster_is_made(home: Path, seconds: f
     assert not list(home.glob(".pgdata-*"))
 
 
+def test_a_server_that_comes_up_by_itself_is_taken(used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who began the start was killed when the server had not written its number down yet: its keeper goes on."""
+    cluster.ensure(used)
+    pid = cluster.running(used)
+    unseen, look = [1, 1], cluster._server
+    monkeypatch.setattr(cluster, "_server", lambda where: None if unseen and unseen.pop() else look(where))
+    monkeypatch.setattr(cluster, "_KEEPER_PATIENCE_S", 0.5)
+    cluster.ensure(used)
+    assert not unseen and cluster.running(used) == pid
+
+
 def test_an_interrupted_set_up_of_the_roles_is_finished(used: Path) -> None:
     cluster.ensure(used)
     where = place.known(used)
