@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.e2e.kit import Answer, Cchc, dossier, write_csv
+from tests.e2e.kit import NO_PICTURES, Answer, Cchc, dossier, write_csv
 
 NIGHT, DAY = "2024-01-09T22:00:00", "2024-01-10T14:00:00"
 ANALYST, HEAD = "Chuyên viên A", "Trưởng phòng B"
@@ -45,7 +45,7 @@ def _refused(answer: Answer, code: str) -> str:
 
 def test_an_afternoon(cchc: Cchc) -> None:
     _district(cchc)
-    night = _ok(cchc("nightly", "--as-of", "2023-12-31", "--json", clock=NIGHT))
+    night = _ok(cchc("nightly", "--as-of", "2023-12-31", "--json", clock=NIGHT, env=NO_PICTURES))
     base = night["run"]["run"]
     before = _run_bytes(cchc, base)
     ranks = {row["commune"]: row["rank"] for row in night["score"]["communes"] if row["rank"]}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.kit import Answer, Cchc
+from tests.e2e.kit import NO_PICTURES, Answer, Cchc
 
 FORECAST = {"as_of", "horizon", "draws", "seed", "communes"}
 COMMUNE = {"commune", "index", "grade_probability", "rank_probability", "rank_basis", "levers"}
@@ -135,7 +135,7 @@ def test_night_document_and_stored_forecasts_again(told: Cchc) -> None:
     for row in forecast["communes"]:
         assert SMALL <= set(row) and row["p10"] <= row["p50"] <= row["p90"]
     assert all(Path(path).exists() for path in night.json["written"].values())
-    people = told("nightly", "--as-of", "2023-09-29", clock="2023-10-01T01:00:00")
+    people = told("nightly", "--as-of", "2023-09-29", clock="2023-10-01T01:00:00", env=NO_PICTURES)
     assert people.status == 0 and "Dự báo đến 31/12/2023" in people.out and "Đạt Tốt trở lên" in people.out
 
     again = told("forecast-verify", forecast["id"], "--json")

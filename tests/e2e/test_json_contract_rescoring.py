@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.kit import Answer, Cchc, dossier, write_csv
+from tests.e2e.kit import NO_PICTURES, Answer, Cchc, dossier, write_csv
 from tests.e2e.test_json_contract import COMMUNE, CRITERION, EXPLAIN, ITEM, MARKS, SCORE
 
 HUGE, LONG = "99999999999", "9" * 26
@@ -42,7 +42,7 @@ def ran(cchc: Cchc, tmp_path_factory: pytest.TempPathFactory) -> Cchc:
     lines += [dossier(n, late=n <= 9, code=f"B-{n}", **{"Cơ quan/đơn vị": "UBND xã Vạn Thọ"}) for n in range(1, 60)]
     assert cchc("ingest", write_csv(folder / "a.csv", lines)).status == 0
     for day in ("2023-06-30", "2023-12-31"):
-        assert cchc("nightly", "--as-of", day, "--json").json["status"] == "done"
+        assert cchc("nightly", "--as-of", day, "--json", env=NO_PICTURES).json["status"] == "done"
     assert cchc("scenario", "new", "Thử", "--from-run", 2, "--by", "Chuyên viên A").status == 0
     assert cchc("scenario", "set", "Thử", "weight:III.6=5", "--by", "Chuyên viên A").status == 0
     return cchc
@@ -123,13 +123,13 @@ def test_the_night_says_what_is_at_risk(ran: Cchc) -> None:
     assert night["written"]["Cam kết (bảng cho Excel)"] == str(table)
     lines = table.read_text(encoding="utf-8-sig").splitlines()
     assert len(lines) == 21 and lines[0].startswith("Mã xã;") and any(";3,39%;" in line for line in lines)
-    people = ran("nightly", "--as-of", "2023-08-31").out
+    people = ran("nightly", "--as-of", "2023-08-31", env=NO_PICTURES).out
     assert "Đại Lãnh: 20 cam kết · " in people and "bản dựng lại" in people and "Chỉ tiêu giả định" in people
     (ran.home / "notices").mkdir(exist_ok=True)
     broken = ran.home / "notices" / "hong.yaml"
     broken.write_text("notice: [", encoding="utf-8")
     try:
-        night = _document(ran("nightly", "--as-of", "2023-08-31", "--json"))
+        night = _document(ran("nightly", "--as-of", "2023-08-31", "--json", env=NO_PICTURES))
         assert night["status"] == "done" and night["run"] and "hong.yaml" in night["commitments"]["error"]
     finally:
         broken.unlink()

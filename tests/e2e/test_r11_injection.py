@@ -157,7 +157,7 @@ def test_r11_arguments_of_rescoring(cchc: Cchc, attacked: dict[str, Any], monkey
             with pytest.raises(UserError):
                 refused()
         assert audit.listing(home, text or "x")["entries"] == []
-        if n % 15:
+        if n % 45:
             continue
         for refused in (
             partial(commitments_json, home, asked, text or "x"), partial(commitments_json, home, asked, None, text),

@@ -37,6 +37,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flows.steps.forecast.DRAWS", 300)
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures take half of a district's night; not for what has nothing to do with them."""
+    monkeypatch.setattr(pictures, "draw_apart", lambda *_, **__: {})
+
+
 def forecasts_of(home: Home) -> list[dict[str, Any]]:
     with home.database.begin() as tx:
         return tx.rows("select forecast_id, origin, year, recipe, result_digest from forecasts order by forecast_id")
@@ -68,6 +74,7 @@ def test_a_night_forecasts_once_and_says_so_in_little(district: Home) -> None:
     assert len(forecasts_of(district)) == 1
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.db
 @pytest.mark.slow
 def test_a_fault_of_ours_costs_neither_score_nor_reports_and_is_tried_again(
@@ -95,6 +102,7 @@ def test_a_fault_of_ours_costs_neither_score_nor_reports_and_is_tried_again(
     assert nightly(district)["status"] == "nothing_new"
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.db
 @pytest.mark.slow
 def test_a_picture_that_cannot_be_drawn_does_not_undo_the_forecast(district: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,6 +120,7 @@ def test_a_picture_that_cannot_be_drawn_does_not_undo_the_forecast(district: Hom
     assert again["forecast"]["id"] == told["id"] and again["forecast"]["error"] is None  # stored once, drawn now
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.db
 @pytest.mark.slow
 def test_a_night_that_dies_after_the_forecast_is_finished_by_the_next(district: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,6 +139,7 @@ def test_a_night_that_dies_after_the_forecast_is_finished_by_the_next(district: 
     assert len(forecasts_of(district)) == before + 1
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.db
 @pytest.mark.slow
 def test_another_scorecard_is_something_new(district: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,6 +159,7 @@ def test_another_scorecard_is_something_new(district: Home, monkeypatch: pytest.
     assert nightly(district)["status"] == "nothing_new"
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.db
 @pytest.mark.slow
 def test_what_the_night_learns_of_itself_is_nothing_new(district: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,7 +133,11 @@ def test_r03_a_load_whose_end_was_not_heard_of_is_said_to_be_loaded(world: World
     empty(world.home)
     results = world.ingest()
     assert not left and [r.status for r in results] == ["loaded"] * 3, [r.message for r in results]
-    assert [(r.rows_read, r.verdict, r.message) for r in results] == [(6, "pass", None), (6, "pass", None), (6, "quarantine", None)]
+    assert [(r.rows_read, r.verdict, r.message) for r in results] == [
+        (6, "pass", None),
+        (6, "pass", None),
+        (6, "quarantine", None),
+    ]
     assert world.state() == world.peace
     assert [(r.status, r.load_id) for r in world.ingest()] == [("duplicate", r.load_id) for r in results]
 
