@@ -92,7 +92,10 @@ def latest(tx: Transaction, criteria_set: str, definition: str, year: int, befor
 
 
 def foreseen(tx: Transaction, criteria_set: str, definition: str, year: int, load_id: int) -> bool:
-    """Return whether a forecast of a year was made from a load or a later one (`loads` of a recipe ends with the newest)."""
+    """Return whether the chain made a forecast of a year from a load or a later one (`loads` of a recipe ends with the newest).
+
+    What a person asked for does not count: no alert was judged by it, and no report written.
+    """
     return bool(
         tx.scalar(
             """
@@ -100,6 +103,7 @@ def foreseen(tx: Transaction, criteria_set: str, definition: str, year: int, loa
                 select 1 from forecasts as f
                 where
                     f.criteria_set = %(set)s and f.year = %(year)s and f.definition = %(definition)s
+                    and f.origin in ('nightly', 'event', 'demo')
                     and coalesce(substring(f.recipe ->> 'loads' from '[0-9]+$')::bigint, 0) >= %(load)s
             )
             """,

@@ -44,10 +44,12 @@ class Seen:
 def forecast_and_store(
     home: Home, asked: Question, set_name: str | None = None, *, draws: int, seed: int, commune: str | None = None,
     origin: str = "forecast", advance: Advance = lambda *_: None,
+    also: Callable[[Transaction, dict[str, Any]], object] = lambda *_: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Forecast a question, store it with its recipe, return the document (of one commune if one is named). Raises: UserError.
 
-    It may take minutes, in which files go on being loaded: it sees the warehouse as it stands at the beginning.
+    It may take minutes, in which files go on being loaded: it sees the warehouse as it stands at the beginning. also: what is
+    done with the document in the transaction that stores it.
     """
     from flows.steps.forecast_store import store
     from warehouse import marts, runs
@@ -69,8 +71,10 @@ def forecast_and_store(
             raise UserError("no_data", f"Chưa có số liệu nào của {chosen.full_name} trong năm {asked.year}; nạp tệp xuất trước.")
     with home.database.begin() as tx:
         stored = store(home, tx, asked, done.rules, document, origin=origin, counted=counted)
+        document = document | {"communes": communes, "forecast": stored}
+        also(tx, document)
     advance("xong", 2, 2)
-    return document | {"communes": communes, "forecast": stored}
+    return document
 
 
 def look_at(block: Block, fitted: Fitted) -> Seen:

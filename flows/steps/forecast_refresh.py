@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flows.steps.forecast_night import shown
 from flows.steps.home import ZONE, Home, UserError, now
 from flows.steps.measure import Question, question
 from flows.steps.publication import alarmed, last_published
 from flows.steps.runs import numbers
+
+if TYPE_CHECKING:
+    from warehouse.database import Transaction
 
 #: The kind of this work in `work_log`.
 KIND: Final = "forecast"
@@ -41,7 +44,7 @@ def refresh(home: Home, moment: datetime | None = None) -> dict[str, Any]:
 
 
 def _due(home: Home, asked: Question) -> int | None:
-    """Return the published score that waits for a forecast; None when there is none, or when it was tried in vain."""
+    """Return the published score that waits for a forecast of the chain's; None when there is none, or when it was tried."""
     import criteria
     from warehouse import events, forecasts
 
@@ -53,7 +56,7 @@ def _due(home: Home, asked: Question) -> int | None:
         if forecasts.foreseen(tx, criteria.DEFAULT_SET, asked.definition, asked.year, newest):
             return None
         tried = events.worked(tx, KIND, f"run:{last['run_id']}")
-    return None if tried and tried["outcome"] == "failed" else int(last["run_id"])
+    return None if tried else int(last["run_id"])
 
 
 def _made(home: Home, asked: Question, run: int) -> dict[str, Any]:
@@ -63,10 +66,12 @@ def _made(home: Home, asked: Question, run: int) -> dict[str, Any]:
 
     started, clock = now(), time.monotonic()
     answer: dict[str, Any]
+
+    def alarms(tx: Transaction, document: dict[str, Any]) -> None:
+        alarmed(home, tx, now(), forecast=document)
+
     try:
-        document = forecast_and_store(home, asked, draws=DRAWS, seed=SEED)
-        with home.database.begin() as tx:
-            alarmed(home, tx, now(), forecast=document)
+        document = forecast_and_store(home, asked, draws=DRAWS, seed=SEED, origin="event", also=alarms)
         shown(home, document)
         answer = {"status": "done", "forecast": document["forecast"]["forecast"]}
     except UserError as error:

@@ -101,6 +101,8 @@ def _shares(weights: Floats, units: int, ahead: int) -> Floats:
 def _pull(shares: Floats, rates: Floats) -> Floats:
     """Return how much each month's logit moves the logit of the weighted mean rate (N, H), summing to 1."""
     weight = shares * rates * (1 - rates)
+    # Rates that are 0 or 1 to the last digit have no slope: then a month counts by its share alone.
+    weight = np.where(weight.sum(axis=1, keepdims=True) > 0, weight, shares)
     return np.asarray(weight / weight.sum(axis=1, keepdims=True))
 
 

@@ -83,6 +83,41 @@ def test_what_cannot_be_forecast_is_tried_once_for_a_score(home: Home, tmp_path:
 
 
 @pytest.mark.slow
+def test_a_forecast_a_person_asked_for_is_none_of_the_chain(home: Home, tmp_path: Path) -> None:
+    from flows.steps.forecast_document import forecast_and_store
+
+    _load(home, tmp_path, 1)
+    _publish(home)
+    forecast_and_store(home, question(2023), draws=200, seed=1)
+    with home.database.begin() as tx:
+        assert tx.scalar("select count(*) from alert_marks where rule = 'good_grade_unlikely'") == 0
+    assert refresh(home)["status"] == "done"
+    assert refresh(home)["status"] == "nothing_new"
+    with home.database.begin() as tx:
+        assert tx.scalar("select count(*) from alert_marks where rule = 'good_grade_unlikely'") > 0
+
+
+@pytest.mark.slow
+def test_alerts_judged_by_a_forecast_are_stored_with_it_or_not_at_all(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.steps import forecast_refresh
+
+    _load(home, tmp_path, 1)
+    _publish(home)
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr(forecast_refresh, "alarmed", die)
+        with pytest.raises(KeyboardInterrupt):
+            refresh(home)
+    assert _forecasts(home) == 0
+    assert refresh(home)["status"] == "done" and _forecasts(home) == 1
+
+
+@pytest.mark.slow
 def test_loads_that_change_nothing_and_scores_of_the_past_ask_for_no_further_forecast(home: Home, tmp_path: Path) -> None:
     _load(home, tmp_path, 1)
     _publish(home)
