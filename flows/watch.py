@@ -95,6 +95,7 @@ class Desk:
         self._looks, self._stuck = Looks(), dict[tuple[Path, Face], float]()
         self._units = _face(home)
         self._nights_at, self._nights_failed = 0.0, 0
+        self._reacting: float | None = None  # since when
         self._published_at: float | None = time.monotonic()  # a score may wait for its forecast since before this start
         self._tidied_at: float | None = None
         self._alarming: tuple[list[date], dict[str, str]] | None = None  # what the alarm was raised over: nights, what is stuck
@@ -206,7 +207,11 @@ class Desk:
         if tried or waits(self.home):
             if tried:
                 self._warm()
-            answer = react(self.home, self.gate, looks=self._looks, advance=self._advance)
+            self._reacting = clock
+            try:
+                answer = react(self.home, self.gate, looks=self._looks, advance=self._advance)
+            finally:
+                self._reacting = None
             self._gate_used = time.monotonic()
             self._told(answer)
             if answer["status"] == "busy":
@@ -253,11 +258,16 @@ class Desk:
     # --- what leaves, what is fetched, what can wait ---
 
     def _post(self) -> float:
-        """Send what is due to people and tell Prefect what happened. One failing must not keep the other."""
+        """Send what is due to people and tell Prefect what happened. One failing must not keep the other.
+
+        What happens during a reaction is told at its end (of a long one, meanwhile): Prefect would start runs for it, each of which
+        takes a core for seconds from the very work they would do.
+        """
         from flows.events import relay
         from flows.steps.outgoing import deliver
 
-        told = relay(self.home)
+        reacting = self._reacting
+        told = 0 if reacting is not None and time.monotonic() - reacting < POST_S else relay(self.home)
         sent = deliver(self.home)
         if told or sent["sent"] or sent["failed"]:
             self.log.info("post", events=told, sent=sent["sent"], failed=sent["failed"])

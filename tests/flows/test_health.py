@@ -114,6 +114,31 @@ def test_r04_what_keeps_the_machine_from_its_work_is_an_alert_until_it_works_aga
         desk.log.close()
 
 
+def test_what_happens_in_a_reaction_is_told_at_its_end(clean: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows import watch
+
+    told: list[str] = []
+    desk = watch.Desk(clean)
+
+    def react(*_: Any, **__: Any) -> dict[str, Any]:
+        desk._post()
+        return {"status": "nothing_new", "loaded": 0, "rejected": 0, "seconds": 0.1, "run": None, "units": []}
+
+    monkeypatch.setattr("flows.events.relay", lambda home: told.append("relay") or 0)
+    monkeypatch.setattr("flows.steps.react.react", react)
+    monkeypatch.setattr("flows.steps.react.waits", lambda home: True)
+    try:
+        desk._files()
+        assert told == []
+        desk._post()
+        assert told == ["relay"]
+        monkeypatch.setattr(watch, "POST_S", 0.0)  # one that takes long is told meanwhile
+        desk._files()
+        assert told == ["relay"] * 2
+    finally:
+        desk.log.close()
+
+
 def test_messages_that_are_late_are_told(clean: Home) -> None:
     beat(clean, "watch")
     with clean.database.begin() as tx:
