@@ -31,7 +31,7 @@ DOSSIER_EVENTS: Final = ("received_at", "finished_at", "returned_at", "supplemen
 
 @dataclass
 class Merged:
-    """What a merge did, in rows. changed: key hashes with a new version (array), None where nothing was there before."""
+    """What a merge did, in rows. changed: key hashes with a new version beside others (array), None where nothing was before."""
 
     accepted: int = 0
     unchanged: int = 0
@@ -191,7 +191,8 @@ def merge(
     if len(place) and tx.scalar(f"select exists (select 1 from {facts} where source = %(source)s)", {"source": source}):
         found = _in_force(tx, facts, source, known_from, place, parsed)
         place, known_to = _what_changes(place, parsed, found)
-        merged.changed = parsed.key_hash[place]
+        # A later file that told of a key left a version of it in force after this moment, or found one: no version, no such file.
+        merged.changed = parsed.key_hash[place[np.isin(place, found["place"].to_numpy(np.int64))]]
         if found["same"].eq(False).any():  # else nothing in force is contradicted
             merged.closed = _close(tx, facts, source, known_from, added_by)
     merged.inserted = len(place)

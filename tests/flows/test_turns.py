@@ -133,13 +133,17 @@ def test_a_late_file_is_followed_only_by_later_ones_of_its_units(
         rows = [kit.dossier(f"H32.99.{unit}-0001", day, unit)]
         kit.load(clean, kit.write_csv(tmp_path / f"{day}.csv", rows), kit.QuickGate(), kit.day(day))
     assert heard == []
+    rows = [kit.dossier(f"H32.99.{HERE}-0002", 2, HERE)]
+    kit.load(clean, kit.write_csv(tmp_path / "new.csv", rows), kit.QuickGate(), kit.day(2))
+    assert heard == [], "no later file tells of a dossier that nobody knew"
     rows = [kit.dossier(f"H32.99.{HERE}-0001", 3, HERE)]
     kit.load(clean, kit.write_csv(tmp_path / "late.csv", rows), kit.QuickGate(), kit.day(3))
     assert heard == [kit.day(6).date().isoformat()]
     with clean.database.begin() as tx:
         assert kit.broken_rules(tx) == []
         spans = tx.rows(
-            "select officer from dossiers_facts where unit_code = %(unit)s and known_from < known_to order by known_from",
+            "select officer from dossiers_facts where unit_code = %(unit)s and dossier_code like '%%0001' and known_from < known_to "
+            "order by known_from",
             {"unit": HERE},
         )
     assert [row["officer"] for row in spans] == ["Cán bộ 1", "Cán bộ 3", "Cán bộ 6"]
