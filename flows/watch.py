@@ -260,8 +260,8 @@ class Desk:
     def _post(self) -> float:
         """Send what is due to people and tell Prefect what happened. One failing must not keep the other.
 
-        What happens during a reaction is told at its end (of a long one, meanwhile): Prefect would start runs for it, each of which
-        takes a core for seconds from the very work they would do.
+        What happens during a reaction is told at its end (of a long one, meanwhile): Prefect would start runs for it, each of
+        which takes a core for seconds from the very work it would do.
         """
         from flows.events import relay
         from flows.steps.outgoing import deliver
