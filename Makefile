@@ -15,6 +15,8 @@ export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export PYTHONUTF8 := 1
+# Compiled modules are kept, wherever make is called from: compiling the tests' assertions anew is half of what collecting them takes.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup check test demo bench docs clean lock system-packages
 

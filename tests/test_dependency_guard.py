@@ -14,6 +14,8 @@ from packaging.version import Version
 
 from flows.steps.pins import PINS, broken
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 

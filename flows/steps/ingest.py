@@ -19,18 +19,17 @@ from flows.steps.events import note
 from flows.steps.failpoints import reached
 from flows.steps.files import FileResult, Request, files_of, path_text
 from flows.steps.home import ZONE, Home, code_version, now
-from flows.steps.ingest_records import held_back, keep_contract, received_by
+from flows.steps.ingest_records import describe, empty_verdict, held_back, keep_contract, received_by, units_of
 from flows.steps.trouble import patiently
 from sources import snapshot
 
 if TYPE_CHECKING:
     from sources.contract import Contract
-    from sources.quality import Gate, Verdict
+    from sources.quality import Gate
     from sources.result import ParseResult
     from warehouse.database import Transaction
     from warehouse.load import Merged, ParsedRows
 
-SHOWN: Final = 1000
 #: Units that an event names; of a province's file the ledger tells the rest.
 UNITS_TOLD: Final = 200
 LEFTOVER_S: Final = 6 * 3600
@@ -210,7 +209,7 @@ def _finish(home: Home, opened: Opened, gate: Gate) -> FileResult:
     result, parsed, taken = opened.result, opened.parsed, opened.taken
     if parsed is None or taken is None or opened.folder is None:
         return result
-    _describe(result, parsed)
+    describe(result, parsed)
     contract = next((c for c in opened.request.contracts if c.name == parsed.contract), None)
     if parsed.status != "ok" or contract is None:
         return _reject(home, result, taken, parsed.reason, parsed.message)
@@ -259,20 +258,6 @@ def _parse(
     )  # fmt: skip
 
 
-def _describe(result: FileResult, parsed: ParseResult) -> None:
-    result.source, result.contract, result.sheet = parsed.source, parsed.contract, parsed.sheet
-    result.drift, result.warnings = parsed.drift, list(parsed.warnings)
-    if parsed.status == "ok":
-        result.rows_read, result.rows_quarantined = parsed.rows_read, parsed.rows_quarantined
-        result.rows_accepted = parsed.rows_ok
-    if result.rows_quarantined * 2 > result.rows_read:
-        result.warnings.append("Quá nửa số dòng bị giữ lại; hãy xem lại mẫu xuất hoặc hợp đồng.")
-    result.quarantine = [
-        {"row": entry["row"], "column": entry["column"], "rule": entry["rule"], "key": entry["key"]}
-        for entry in parsed.quarantine[:SHOWN]
-    ]
-
-
 def _commit(
     home: Home, taken: snapshot.Snapshot, contract: Contract, parsed: ParseResult, folder: Path, gate: Gate,
     result: FileResult, known_from: datetime, unit: str | None,
@@ -297,7 +282,7 @@ def _commit(
     table = contract.table.name
     rows = ParsedRows.open(folder)
     with home.database.begin() as tx:
-        take_turn(tx, table, _units_of(contract, rows))
+        take_turn(tx, table, units_of(contract, rows))
         load_id = ledger.new_load(
             tx, sha256=taken.sha256, kind="file", target_table=table, source=contract.source, contract=contract.name,
             contract_digest=contract.digest, contract_body={"file": kept.name}, unit_override=unit,
@@ -322,7 +307,7 @@ def _commit(
         units = rows.unit_counts() if rows else {}
         ledger.finish_load(tx, load_id, counts, units, events_to)
         reached("counts_written")
-        verdict = gate.result(ticket) if ticket is not None else _empty_verdict(contract)
+        verdict = gate.result(ticket) if ticket is not None else empty_verdict(contract)
         reached("judged")
         if verdict.status == "reject":
             tx.connection.get_transaction().rollback()
@@ -354,23 +339,6 @@ def _commit(
     return result
 
 
-def _empty_verdict(contract: Contract) -> Verdict:
-    """Return the verdict on a file without data rows: a quiet month passes, unless the contract asks for rows."""
-    from sources.quality import Verdict
-
-    least = contract.gate.get("min_rows", 0) if contract.gate else 0
-    if not least:
-        return Verdict("pass", 0, 0, (), None, "Tệp không có dòng dữ liệu nào.")
-    return Verdict("reject", 0, 0, (), "min_rows", f"Tệp không có dòng nào, hợp đồng đòi ít nhất {least}; hãy xuất lại.")
-
-
-def _units_of(contract: Contract, rows: ParsedRows | None) -> list[str] | None:
-    """Return the units a file tells of, good rows and bad; None where the unit is no part of what tells rows apart."""
-    if rows is None or "unit_code" not in contract.table.key or "unit_code" not in rows.columns:
-        return None
-    return list(rows.unit_counts(all_rows=True))
-
-
 def _merge(home: Home, tx: Transaction, contract: Contract, rows: ParsedRows, load_id: int, known_from: datetime) -> Merged:
     """Merge the parsed rows; when later files spoke of the same keys, let them speak again in their order."""
     from warehouse import ledger
@@ -380,7 +348,7 @@ def _merge(home: Home, tx: Transaction, contract: Contract, rows: ParsedRows, lo
     merged = merge(tx, rows, table=table, source=source, load_id=load_id, added_by=load_id, known_from=known_from)
     reached("merged")
     if merged.changed is not None and len(merged.changed):
-        later = ledger.later_loads(tx, table, source, known_from, _units_of(contract, rows))
+        later = ledger.later_loads(tx, table, source, known_from, units_of(contract, rows))
         keys = frozenset(merged.changed.tolist()) if later else frozenset()
         for load in later:
             merged.closed += _hear_again(home, tx, load, keys, load_id)

@@ -18,6 +18,8 @@ import yaml
 from warehouse import engine
 from warehouse.errors import DatabaseError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deployments"
 COMPOSE: dict[str, Any] = yaml.safe_load((FOLDER / "compose.yaml").read_text(encoding="utf-8"))

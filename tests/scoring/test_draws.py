@@ -19,6 +19,8 @@ from scoring.rounding import NO_UNITS, from_units
 from tests.scoring import random_sets
 from tests.scoring.frames import everything, law
 
+pytestmark = pytest.mark.slow
+
 COMMUNES = [str(22489 + 3 * k) for k in range(5)]
 SETS = ("commune_reconstructed", "one_stop_commune", "qd_766", "sipas")
 

@@ -18,6 +18,8 @@ from scoring import core, rounding, rules
 from scoring.engine import score
 from tests.scoring import random_sets, reference
 
+pytestmark = pytest.mark.slow
+
 SUBJECTS = [f"{22489 + k % 4}|Công chức {k}" for k in range(12)]
 BATCHES = 10
 SETS_PER_BATCH = 90  # × 12 subjects: more than 10,000 subjects in all

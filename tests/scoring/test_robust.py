@@ -18,6 +18,8 @@ from scoring import core, flips, peers, robust
 from scoring.engine import score
 from tests.scoring.frames import A, B, declarations, everything, law, measures
 
+pytestmark = pytest.mark.slow
+
 COMMUNES = [str(22489 + 3 * k) for k in range(13)]
 RANGES = load_ranges()
 

@@ -17,6 +17,8 @@ from scoring.paces import AT_RISK, MET, MISSED, NO_DATA, ON_TRACK
 from scoring.thresholds import Figures, Period, Standing, figures, full_months, notice_states
 from tests.scoring.frames import A, declarations, law, measures
 
+pytestmark = pytest.mark.slow
+
 END, JUNE = date(2023, 12, 31), date(2023, 6, 15)
 BEFORE_END = END - timedelta(1)
 EMPTY = Figures({}, {}, {}, {})

@@ -24,6 +24,8 @@ from scoring.rounding import to_units
 from scoring.whatif import Inputs, WhatIf, movement, weights_moved
 from tests.scoring.frames import DAY, A, B, C, D, declarations, everything, law, measures, row, total
 
+pytestmark = pytest.mark.slow
+
 CONTENT = set_content()
 CODES = sorted(weights_of(CONTENT["criteria"], DAY))
 

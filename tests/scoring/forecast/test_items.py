@@ -16,6 +16,8 @@ from scoring.forecast.items import fit_items
 from scoring.inputs import STATES, declaration_arrays
 from tests.scoring.forecast.registers import inputs, law, without_history
 
+pytestmark = pytest.mark.slow
+
 EVERY = slice(None)
 NOVEMBER = date(2023, 11, 10)
 

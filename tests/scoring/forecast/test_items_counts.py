@@ -27,6 +27,8 @@ from scoring.forecast.items_counts import (
 from scoring.forecast.items_latent import CELL_SHARE
 from tests.scoring.forecast.registers import PROGRAMME, inputs, law, without_history
 
+pytestmark = pytest.mark.slow
+
 EVERY = slice(None)
 JUNE = date(2023, 6, 30)
 

@@ -20,6 +20,8 @@ from scoring.forecast.plans import plan
 from scoring.inputs import DeclarationArrays
 from tests.scoring.forecast.blocks import block_of, measure, only, random_block, rules_of
 
+pytestmark = pytest.mark.slow
+
 SETS = [("commune_reconstructed", "Tốt"), ("one_stop_commune", "Tốt"), ("qd_766", "Tốt"), ("sipas", "Đạt mức 90 %")]
 NOTHING_DECLARED = DeclarationArrays(np.array([[np.nan]]), np.array([[np.nan]]), np.array([[-1]], dtype=np.int8))
 

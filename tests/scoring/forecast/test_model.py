@@ -15,6 +15,8 @@ from scoring.forecast.summary import rank_matrix, summary_units
 from scoring.rounding import to_units
 from tests.scoring.forecast.districts import district, law
 
+pytestmark = pytest.mark.slow
+
 RULES = law()
 SEPTEMBER = district(date(2023, 9, 30), units=5, volume=60.0)
 

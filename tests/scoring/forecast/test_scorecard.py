@@ -18,6 +18,8 @@ from scoring.forecast import scorecard
 from scoring.forecast.scorecard import BASELINES, MODELS, Cast, card, marks, nearby, rank_chances, skill, widening
 from scoring.rounding import NO_UNITS
 
+pytestmark = pytest.mark.slow
+
 
 def cast(totals: Any, grades: Any = None, ranks: Any = None) -> Cast:
     totals = np.atleast_2d(np.asarray(totals, dtype=np.int64))

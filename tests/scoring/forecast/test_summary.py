@@ -20,6 +20,8 @@ from scoring.rounding import NO_UNITS
 from tests.scoring.frames import everything, law
 from tests.scoring.test_draws import COMMUNES, stacked
 
+pytestmark = pytest.mark.slow
+
 
 def drawn(seeds: int = 40) -> DrawnScores:
     each = [arrays_of(*everything(COMMUNES, seed), law(), COMMUNES) for seed in range(seeds)]

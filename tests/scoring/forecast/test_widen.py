@@ -14,6 +14,8 @@ from scoring.forecast.widen import LEAST, MOST, _upper, factor_for, independent_
 from scoring.rounding import NO_UNITS
 from tests.scoring.frames import law
 
+pytestmark = pytest.mark.slow
+
 LOW, HIGH = limits(law())
 DRAWS = hnp.arrays(np.int64, st.tuples(st.integers(1, 30), st.integers(1, 4)), elements=st.integers(LOW, HIGH))
 
